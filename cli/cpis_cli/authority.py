@@ -1,0 +1,72 @@
+"""`cpis authority`: the bundled local-authority system alone, with its driver API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def authority(
+    port: Annotated[int, typer.Option(help="Port of the driver API; 0 takes any free one.")] = 8099,
+    drop: Annotated[Path, typer.Option(help="Root of the drop folders; files stand in <root>/<ODS>.")] = Path("drop"),
+    ods: Annotated[str, typer.Option(help="ODS code of the authority.")] = "Z99",
+    name: Annotated[str, typer.Option(help="Name of the authority.")] = "EXAMPLETON TEST COUNCIL",
+    telephone_office: Annotated[str, typer.Option(help="Office telephone.")] = "tel:01632960001",
+    telephone_emergency: Annotated[str, typer.Option(help="Emergency duty telephone.")] = "tel:01632960002",
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps everything; default authority-state/<ODS>.sqlite.")
+    ] = None,
+    next_id: Annotated[int, typer.Option(min=1, help="Sequence id of the first file.")] = 1,
+    id_step: Annotated[int, typer.Option(min=1, help="By how much ids rise.")] = 1,
+    full_files: Annotated[bool, typer.Option("--full-files", help="Send every live plan in each file.")] = False,
+    other_children: Annotated[
+        int, typer.Option(min=0, help="Children that are held and shared already, as in a real product.")
+    ] = 0,
+    fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
+    no_reset: Annotated[bool, typer.Option("--no-reset", help="Do not offer reset.")] = False,
+    no_clock: Annotated[bool, typer.Option("--no-clock", help="Do not offer set-clock.")] = False,
+) -> None:
+    """Run the bundled local-authority system until it is told to stop.
+
+    Prints one JSON line with the address of its driver API once it accepts connections.
+
+    Example: cpis authority --drop ./drop --ods Z99 --fault twin-details-from-first-match
+    """
+    if list_faults:
+        _list_faults()
+        return
+    from cpis_simulator.apps.authority_process import Options, run
+    from cpis_simulator.authority.caseload import Configuration
+
+    configuration = Configuration(
+        ods=ods,
+        name=name,
+        telephone_office=telephone_office or None,
+        telephone_emergency=telephone_emergency or None,
+        first_file_id=next_id,
+        file_id_step=id_step,
+        full_files=full_files,
+    )
+    withheld = ({"reset"} if no_reset else set()) | ({"set-clock"} if no_clock else set())
+    run(
+        Options(
+            configuration,
+            port=port,
+            drop=drop,
+            state=state or Path("authority-state") / f"{ods}.sqlite",
+            faults=tuple(fault or ()),
+            other_children=other_children,
+            withheld=frozenset(withheld),
+        )
+    )
+
+
+def _list_faults() -> None:
+    """One line a fault: its name, what it does and which requirement must notice."""
+    from cpis_simulator.authority.faults import FAULTS
+
+    for known in FAULTS.values():
+        typer.echo(f"{known.name:40} {', '.join(known.requirements)}\n    {known.behaviour}")

@@ -1,0 +1,78 @@
+"""`cpis lookup`: the mock care client asks once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cpis_simulator.driving import LookUpResult
+
+FORMATS = ("text", "json")
+PROFILES = ("sync", "reliable", "express")
+DEFAULT_URL = "http://127.0.0.1:4433"
+
+
+def lookup(
+    nhs_number: Annotated[str, typer.Argument(help="Whom to look up; a number of the test range.")],
+    url: Annotated[str, typer.Option(help="Address of the service.")] = DEFAULT_URL,
+    profile: Annotated[str, typer.Option(help="sync; reliable and express are not built yet.")] = "sync",
+    silent: Annotated[bool, typer.Option("--silent", help="A silent read, as scheduled care makes it.")] = False,
+    setting: Annotated[str, typer.Option(help="Who asks, such as 'A&E' or 'school nursing'.")] = "emergency department",
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds until the status counts as unknown.")] = 30.0,
+) -> None:
+    """Look one person up, as a care setting would.
+
+    Scheduled settings read silently by themselves. Exit code 0 when information was found or there is no record, 1 when
+    the query was refused or denied or the answer was of no use, 2 for wrong usage, 3 when the service was not reached.
+
+    Example: cpis lookup 9990001014 --url http://127.0.0.1:4433 --setting "A&E"
+    """
+    import logging
+
+    from cpis_cli.hosting import HARNESS_ERROR, fail
+    from cpis_fixtures.care_settings import care_setting
+    from cpis_simulator.apps.care_host import CareHost
+    from cpis_simulator.driving import LookUp
+    from cpis_simulator.errors import CpisError
+
+    # What happened is in the answer; without a handler Python would print warnings beside it.
+    logging.getLogger("cpis_simulator").addHandler(logging.NullHandler())
+    if profile != "sync":
+        known = profile in PROFILES
+        _usage(
+            f"--profile {profile} is not built yet; use sync" if known else f"--profile: expected sync, found {profile}"
+        )
+    if format not in FORMATS:
+        _usage(f"--format: expected text or json, found {format}")
+    try:
+        asking = care_setting(setting)
+        request = LookUp(nhs_number=nhs_number, author=asking.author(), silent=True if silent else asking.silent)
+        result, unanswered = CareHost(url, timeout).ask(request)
+    except CpisError as error:
+        raise fail("lookup", error) from error
+    typer.echo(result.model_dump_json(indent=2) if format == "json" else _as_text(result))
+    if unanswered is not None:
+        typer.echo(f"cpis lookup: {unanswered}. Is `cpis serve` running there?", err=True)
+        raise typer.Exit(HARNESS_ERROR)
+    if result.status not in ("found", "no-record"):
+        raise typer.Exit(1)
+
+
+def _usage(message: str) -> None:
+    typer.echo(f"cpis lookup: {message}.", err=True)
+    raise typer.Exit(2)
+
+
+def _as_text(result: LookUpResult) -> str:
+    """The alert and plans, then who looked before."""
+    lines = [result.text]
+    if result.accesses:
+        lines.append("Accesses, this one included:")
+        lines += [
+            f"  {access.accessed:%d %b %Y %H:%M} {access.worker}, {access.role}, {access.organisation}"
+            for access in result.accesses
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""The command `cpis`: one module a subcommand, imported only when it is run.
+
+`--help` of the whole must come at once, so a subcommand's module imports what is heavy inside its function.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from cpis_cli.authority import authority
+from cpis_cli.care import care
+from cpis_cli.generate import generate
+from cpis_cli.lint import lint
+from cpis_cli.lookup import lookup
+from cpis_cli.requirements import requirements
+from cpis_cli.run import run
+from cpis_cli.serve import serve
+from cpis_cli.steps import steps
+from cpis_cli.validate import validate
+from cpis_cli.verify import verify
+
+app = typer.Typer(
+    name="cpis",
+    help="Integration-test harness and Spine simulator for Child Protection - Information Sharing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    run, validate, serve, lookup, authority, care, generate, verify, steps, lint, requirements,
+):  # fmt: skip
+    app.command()(command)

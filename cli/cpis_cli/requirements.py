@@ -1,0 +1,5 @@
+"""`cpis requirements`."""
+
+
+def requirements() -> None:
+    """Coverage."""

@@ -1,0 +1,1 @@
+"""The accreditation suite: feature files by flow."""

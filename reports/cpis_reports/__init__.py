@@ -1,0 +1,1 @@
+"""Checks, verdicts, results and their rendering."""

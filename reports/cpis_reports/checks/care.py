@@ -1,0 +1,89 @@
+"""Checks of what an unscheduled-care system asks and shows; verdicts only where it is under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cpis_reports.checks.reading import answered
+from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
+from cpis_reports.checks.service import exchanges
+from cpis_simulator.evidence import Evidence
+from cpis_simulator.model import PersonAuthor
+from cpis_simulator.nhs_number import is_valid, masked
+
+
+@check(
+    "query-is-complete",
+    judges="care",
+    requirements=(
+        *("CPIS-QRY-001", "CPIS-QRY-003", "CPIS-QRY-004", "CPIS-QRY-005", "CPIS-QRY-007", "CPIS-DAT-004"),
+        "CPIS-DAT-029",
+    ),
+    witness="wire",
+)
+def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """The query asks for the one number, with an event id, a time and one complete author."""
+    made = exchanges(evidence, nhs_number)
+    if not made:
+        return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
+    request, message, _, _ = made[-1]
+    query, findings = message.query, []
+    if not is_valid(query.nhs_number):
+        findings.append("the number's check digit is wrong")
+    author = query.author
+    if isinstance(author, PersonAuthor):
+        needed = {"user id": author.user_id, "role": author.role_code, "name": author.name.family}
+    else:
+        needed = {"system id": author.asid, "responsible person": author.responsible}
+    needed["organisation"] = author.organisation.ods_code and author.organisation.name
+    findings += [f"the author has no {name}" for name, value in needed.items() if not value]
+    return failed("wire", "; ".join(findings), request) if findings else passed("wire", request)
+
+
+@check("flag-fits-setting", judges="care", requirements=("CPIS-QRY-008",), witness="wire")
+def flag_fits_setting(evidence: Evidence, *, nhs_number: str, silent: bool, event_ids: list[str]) -> Judgement:
+    """Scheduled settings send accessEventType false, unscheduled ones true or nothing."""
+    made = {m.query.event_id: (r, m) for r, m, _, _ in exchanges(evidence, nhs_number)}
+    if missing := [e for e in event_ids if e not in made]:
+        return undecided("not-reached", f"{len(missing)} lookup(s) never left")
+    wrong = [made[e][0] for e in event_ids if made[e][1].query.is_silent() != silent]
+    if wrong:
+        return failed("wire", f"{len(wrong)} lookup(s) with the flag of the other kind of setting", *wrong)
+    return passed("wire", *(made[e][0] for e in event_ids))
+
+
+@check(
+    "plans-shown",
+    judges="care",
+    requirements=("CPIS-UI-001", "CPIS-UI-002", "CPIS-UI-006", "CPIS-DAT-001", "CPIS-DAT-022", "CPIS-RSP-009"),
+    witness="product",
+)
+def plans_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]]) -> Judgement:
+    """Exactly these plans are shown, each with its dates, its authority and both telephones."""
+    shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
+    if not shown:
+        return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
+    record, answer = shown[-1]
+    found = sorted((p["authority"], p["plan_type"], p["start"], str(p.get("end")), p.get("about")) for p in answer["plans"])
+    wanted = sorted((p["name"], p["plan_type"], p["start"], str(p["end"]), p["about"]) for p in plans)
+    if found != wanted:
+        return failed("product", f"expected {wanted}, found {found}", record)
+    telephones = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer["plans"]}
+    expected = {(p["name"], p["telephone_office"], p["telephone_emergency"]) for p in plans}
+    if telephones != expected:
+        return failed("product", "an authority's telephones are not shown as it gave them", record)
+    return passed("product", record)
+
+
+@check("no-record-shown", judges="care", requirements=("CPIS-RSP-003", "CPIS-UI-007", "CPIS-UI-008"), witness="product")
+def no_record_shown(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """'No CP-IS record' is said as such, and not as a sign of safety."""
+    shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
+    if not shown:
+        return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
+    record, answer = shown[-1]
+    if answer.get("status") != "no-record" or answer.get("plans"):
+        return failed("product", f"expected no-record, found {answer.get('status')}", record)
+    if "safe" in str(answer.get("text", "")).casefold() and "not" not in str(answer.get("text", "")).casefold():
+        return failed("product", "the text reads as a sign of safety", record)
+    return passed("product", record)

@@ -1,0 +1,201 @@
+"""Evidence read as messages: what several checks need to find before they can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from cpis_reports.checks.registry import Judgement, failed, undecided
+from cpis_simulator.codecs.access_notification import decode_access_notification
+from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
+from cpis_simulator.codecs.upload import decode_upload
+from cpis_simulator.errors import DecodeError
+from cpis_simulator.evidence import DRIVER, FILE_DROP, LOOKUP, PROBE, Evidence, Record
+from cpis_simulator.model import (
+    AccessNotification,
+    Acknowledgement,
+    FaultyRecord,
+    NotifiedAccess,
+    PlanRecord,
+    ProtectionPlan,
+    Subject,
+    Upload,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFile:
+    """An upload file that was picked up; `upload` is None when it cannot be read, `problem` says why."""
+
+    record: Record
+    upload: Upload | None
+    problem: DecodeError | None
+
+    def entries(self, nhs_number: str) -> list[tuple[Subject, tuple[ProtectionPlan, ...]]]:
+        """Each place where the number stands, with the plans of its record."""
+        if self.upload is None:
+            return []
+        return [
+            (subject, record.plans)
+            for record in self.upload.records
+            if isinstance(record, PlanRecord)
+            for subject in record.subjects
+            if subject.nhs_number == nhs_number
+        ]
+
+    def faulty(self, nhs_number: str) -> FaultyRecord | None:
+        """A record of the number that cannot be read."""
+        records: Iterable[PlanRecord | FaultyRecord] = self.upload.records if self.upload else ()
+        return next((r for r in records if isinstance(r, FaultyRecord) and r.nhs_number == nhs_number), None)
+
+
+@lru_cache(maxsize=128)
+def _decoded(body: bytes) -> Upload | DecodeError:
+    try:
+        return decode_upload(body)
+    except DecodeError as error:
+        return error
+
+
+def uploads(evidence: Evidence, authority: str) -> list[UploadFile]:
+    """The authority's upload files, in the order of pick-up."""
+    files = []
+    for record in evidence.on(FILE_DROP, authority=authority, direction="upload"):
+        result = _decoded(evidence.body(record))
+        broken = isinstance(result, DecodeError)
+        files.append(
+            UploadFile(record, None if broken else result, result if broken else None)  # type: ignore[arg-type]  # told apart by `broken`
+        )
+    return files
+
+
+def file_with(files: Iterable[UploadFile], nhs_number: str) -> UploadFile | None:
+    """The first file that holds the number, readable or not in its record."""
+    return next((f for f in files if f.entries(nhs_number) or f.faulty(nhs_number)), None)
+
+
+def last_file_with(files: Iterable[UploadFile], nhs_number: str) -> UploadFile | None:
+    """The last file that holds the number."""
+    return file_with(reversed(list(files)), nhs_number)
+
+
+def service_trouble(evidence: Evidence) -> tuple[str, tuple[int, ...]] | None:
+    """Why nothing can be said for lack of a working service; None when it was seen to work.
+
+    The last probe counts: it was taken at the moment when the evidence was frozen.
+    """
+    probes = evidence.on(PROBE)
+    if not probes:
+        return "nobody looked whether the service was alive", ()
+    health = evidence.json(probes[-1])
+    if not health.get("alive"):
+        return "the harness's own service was not alive", (probes[-1].seq,)
+    if problems := health.get("problems"):
+        return f"the harness's own service had a problem: {problems[0]}", (probes[-1].seq,)
+    return None
+
+
+def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
+    """Judge that a file which should have come did not: the product's fault only if it was asked and we were ready."""
+    if trouble := service_trouble(evidence):
+        return undecided("harness", f"{what}; {trouble[0]}", *trouble[1])
+    probe = evidence.on(PROBE)[-1].seq
+    asked = evidence.on(DRIVER, operation="export", phase="response", party="authority")
+    files = [f.record.seq for f in uploads(evidence, authority)]
+    if not asked:
+        return undecided("not-reached", f"{what}; it was never asked to export", probe)
+    if asked[-1].headers.get("status") == "unreachable":
+        return undecided("not-reached", f"{what}; its driver could not be reached", asked[-1].seq)
+    unreadable = [f for f in uploads(evidence, authority) if f.problem]
+    if unreadable:
+        return failed("wire", f"{what}; a file that came cannot be read: {unreadable[0].problem}", *files)
+    return failed("wire", what, asked[-1].seq, probe, *files)
+
+
+def acknowledgements(evidence: Evidence, authority: str) -> list[tuple[Record, Acknowledgement]]:
+    """Acknowledgements that were delivered to the authority, in order; unreadable ones are left out."""
+    found = []
+    for record in evidence.on(FILE_DROP, authority=authority, direction="response", kind="acknowledgement"):
+        try:
+            found.append((record, decode_acknowledgement(evidence.body(record))))
+        except DecodeError:
+            continue
+    return found
+
+
+def acknowledgement_of(
+    evidence: Evidence, authority: str, file_id: str
+) -> tuple[Record, Acknowledgement] | None:
+    """The last acknowledgement that names the file."""
+    found = [pair for pair in acknowledgements(evidence, authority) if pair[1].file_id == file_id]
+    return found[-1] if found else None
+
+
+def notifications(evidence: Evidence, authority: str) -> list[tuple[Record, AccessNotification]]:
+    """Access notifications that were delivered to the authority's folder, in order."""
+    found = []
+    for record in evidence.on(FILE_DROP, authority=authority, direction="response", kind="access-notification"):
+        try:
+            found.append((record, decode_access_notification(evidence.body(record))))
+        except DecodeError:
+            continue
+    return found
+
+
+def delivered_access(
+    evidence: Evidence, authority: str, event_id: str
+) -> tuple[Record, AccessNotification, NotifiedAccess] | None:
+    """The delivered notification that tells of an event."""
+    for record, notification in notifications(evidence, authority):
+        for group in notification.groups:
+            for access in group.accesses:
+                if access.event_id == event_id:
+                    return record, notification, access
+    return None
+
+
+def answered(evidence: Evidence, operation: str, party: str = "authority") -> list[tuple[Record, Any, Any]]:
+    """Driver exchanges of an operation that were answered: record of the answer, request and answer as JSON."""
+    exchanges: list[tuple[Record, Any, Any]] = []
+    request: Any = None
+    for record in evidence.on(DRIVER, operation=operation, party=party):
+        if record.headers["phase"] == "request":
+            request = evidence.json(record)
+        elif record.headers.get("status") == "answered":
+            exchanges.append((record, request, evidence.json(record)))
+    return exchanges
+
+
+def last_answer(
+    evidence: Evidence, operation: str, party: str = "authority", **asked: object
+) -> tuple[Record, list[dict[str, Any]]] | None:
+    """The items of the last answer to an operation asked with these values."""
+    fitting = [
+        (record, answer.get("items", [answer]))
+        for record, request, answer in answered(evidence, operation, party)
+        if all((request or {}).get(k) == v for k, v in asked.items())
+    ]
+    return fitting[-1] if fitting else None
+
+
+def same_instant(text: object, expected: datetime | str) -> bool:
+    """An ISO instant of a driver is the expected one, to the second."""
+    if not isinstance(text, str):
+        return False
+    wanted = datetime.fromisoformat(expected) if isinstance(expected, str) else expected
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return given.tzinfo is not None and abs((given - wanted).total_seconds()) < 1
+
+
+def lookups(evidence: Evidence) -> dict[str, dict[str, Record]]:
+    """Lookup exchanges: request and response by exchange id."""
+    found: dict[str, dict[str, Record]] = {}
+    for record in evidence.on(LOOKUP):
+        found.setdefault(record.headers.get("exchange", ""), {})[record.headers.get("phase", "")] = record
+    return found

@@ -1,0 +1,382 @@
+"""Checks of what an authority's system makes of acknowledgements.
+
+The product's own word counts where it repeats a fact that only the acknowledgement could have told it. Every check
+first makes sure that the reply on the wire was the one that the scenario speaks of; if not, the product is not to blame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cpis_reports.checks.reading import (
+    acknowledgement_of,
+    answered,
+    file_with,
+    last_answer,
+    last_file_with,
+    no_file,
+    same_instant,
+    uploads,
+)
+from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
+from cpis_simulator.evidence import FILE_DROP, Evidence, Record
+from cpis_simulator.model import Acknowledgement
+from cpis_simulator.nhs_number import masked
+
+
+def _reply(
+    evidence: Evidence, authority: str, nhs_number: str, code: str, *, last: bool = False
+) -> tuple[Record, Acknowledgement] | Judgement:
+    """The acknowledgement with that file code of the file that holds the child, or why there is none."""
+    files = uploads(evidence, authority)
+    file = (last_file_with if last else file_with)(files, nhs_number)
+    if file is None or file.upload is None:
+        return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+    pair = acknowledgement_of(evidence, authority, file.upload.file_id)
+    if pair is None:
+        return undecided("harness", f"file {file.upload.file_id} was not acknowledged", file.record.seq)
+    codes = [c.code for c in pair[1].file_codes]
+    if codes != [code]:
+        return undecided(
+            "not-reached",
+            f"file {file.upload.file_id} was answered {', '.join(codes)}, the scenario needs {code}",
+            file.record.seq,
+            pair[0].seq,
+        )
+    return pair
+
+
+def _shown_file(evidence: Evidence, file_id: str) -> tuple[Record, dict[str, Any] | None] | None:
+    """What the product last said of a file; None in second place when its list does not have it."""
+    found = last_answer(evidence, "files")
+    if found is None:
+        return None
+    return found[0], next((i for i in found[1] if str(i.get("file_id")) == file_id), None)
+
+
+@check(
+    "file-shown",
+    judges="authority",
+    requirements=(
+        *("CPIS-ACK-002", "CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-014", "CPIS-OPS-006", "CPIS-OPS-001"),
+        "CPIS-UPL-001",
+    ),
+    witness="product",
+)
+def file_shown(
+    evidence: Evidence, *, authority: str, nhs_number: str, code: str, state: str, last: bool = False
+) -> Judgement:
+    """The product shows the child's file with the result of its own acknowledgement, and repeats that reply's time."""
+    reply = _reply(evidence, authority, nhs_number, code, last=last)
+    if isinstance(reply, Judgement):
+        return reply
+    record, acknowledgement = reply
+    shown = _shown_file(evidence, acknowledgement.file_id)
+    if shown is None:
+        return undecided("not-reached", "the product was not asked for its files", record, witness="product")
+    where = (record.seq, shown[0].seq)
+    item = shown[1]
+    if item is None:
+        return failed("product", f"file {acknowledgement.file_id} is not among the product's files", *where)
+    if item.get("state") != state:
+        return failed(
+            "product",
+            f"file {acknowledgement.file_id} was answered {code}: expected to be shown as {state}, "
+            f"found {item.get('state')}",
+            *where,
+        )
+    if not same_instant(item.get("acknowledged"), acknowledgement.creation_time):
+        return undecided(
+            "not-reached",
+            "the product repeats no time of the acknowledgement that it says it has acted on",
+            *where,
+            witness="product",
+        )
+    return passed("product", *where)
+
+
+@check(
+    "file-not-closed-as-stored",
+    judges="authority",
+    requirements=("CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-015", "CPIS-ACK-016"),
+    witness="product",
+)
+def file_not_closed_as_stored(
+    evidence: Evidence, *, authority: str, nhs_number: str, marker_event: str
+) -> Judgement:
+    """The file is not shown as stored, after a later message came through the same folder."""
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file is None or file.upload is None:
+        return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+    fence = marker_seen(evidence, marker_event)
+    if isinstance(fence, Judgement):
+        return fence
+    shown = _shown_file(evidence, file.upload.file_id)
+    if shown is None or shown[0].seq < fence.seq:
+        return undecided("not-reached", "the product was not asked for its files after the marker", fence)
+    if shown[1] is None:
+        return failed("product", f"file {file.upload.file_id} is not among the product's files", shown[0])
+    if shown[1].get("state") == "stored":
+        return failed("product", f"file {file.upload.file_id} is shown as stored", shown[0], fence)
+    return passed("product", shown[0], fence, file.record.seq)
+
+
+def marker_seen(evidence: Evidence, marker_event: str) -> Record | Judgement:
+    """The fence of an absence: the product filed a later event that came through the same folder."""
+    for record, _, answer in reversed(answered(evidence, "case-events")):
+        if any(i.get("event_id") == marker_event for i in answer.get("items", ())):
+            return record
+    return undecided(
+        "not-reached", "absence cannot be judged: the marker did not come out at the other end", witness="product"
+    )
+
+
+@check(
+    "failed-record-shown",
+    judges="authority",
+    requirements=(
+        *("CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-006", "CPIS-ACK-007", "CPIS-ACK-010", "CPIS-UI-010"),
+        "CPIS-ACK-012",
+        "CPIS-INA-009",
+    ),
+    witness="product",
+)
+def failed_record_shown(
+    evidence: Evidence,
+    *,
+    authority: str,
+    nhs_number: str,
+    child_id: str,
+    code: str,
+    others: list[str],
+    detail: list[str] | None = None,
+) -> Judgement:
+    """The child stands on the work-list with its code and meaning, and nobody else of the scenario does.
+
+    Args:
+        others: References of children that must not be on the work-list.
+        detail: Code and text behind CPR07, which must be repeated unchanged.
+    """
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file is None or file.upload is None:
+        return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+    pair = acknowledgement_of(evidence, authority, file.upload.file_id)
+    if pair is None or code not in {r.code for r in pair[1].results}:
+        return undecided("harness", f"no acknowledgement with {code} was delivered for the file", file.record.seq)
+    found = last_answer(evidence, "work-list")
+    if found is None:
+        return undecided("not-reached", "the product was not asked for its work-list", witness="product")
+    record, items = found
+    where = (pair[0].seq, record.seq)
+    own = [i for i in items if child_id == i.get("child_id") and i.get("open", True)]
+    if not own:
+        return failed("product", f"{masked(nhs_number)} is not on the work-list", *where)
+    wrong = [i for i in items if i.get("child_id") in others and i.get("open", True)]
+    if wrong:
+        return failed("product", "a child whose record was stored is on the work-list", *where)
+    entry = next((i for i in own if i.get("code") == code), None)
+    if entry is None:
+        return failed("product", f"expected {code} on the work-list, found {own[0].get('code')}", *where)
+    if not entry.get("meaning"):
+        return failed("product", f"the work-list gives no meaning of {code}", *where)
+    if detail and [entry.get("detail_code"), entry.get("detail_text")] != detail:
+        return failed(
+            "product",
+            f"expected the detail {detail[0]} '{detail[1]}' unchanged, "
+            f"found {entry.get('detail_code')} '{entry.get('detail_text')}'",
+            *where,
+        )
+    return passed("product", *where)
+
+
+@check(
+    "work-list-cleared",
+    judges="authority",
+    requirements=("CPIS-ACK-009", "CPIS-ACK-010", "CPIS-UI-010"),
+    witness="product",
+)
+def work_list_cleared(evidence: Evidence, *, authority: str, nhs_number: str, child_id: str) -> Judgement:
+    """After the corrected record was stored, the child has no open entry and shows that upload."""
+    reply = _reply(evidence, authority, nhs_number, "CPF02", last=True)
+    if isinstance(reply, Judgement):
+        return reply
+    found = last_answer(evidence, "work-list")
+    status = last_answer(evidence, "child-status", child_id=child_id)
+    if found is None or found[0].seq < reply[0].seq or status is None:
+        return undecided("not-reached", "the product was not asked after the reply", witness="product")
+    where = (reply[0].seq, found[0].seq, status[0].seq)
+    if any(i.get("child_id") == child_id and i.get("open", True) for i in found[1]):
+        return failed("product", f"{masked(nhs_number)} is still on the work-list", *where)
+    shown = status[1][0]
+    if shown.get("last_result") != "stored":
+        return failed("product", f"the last upload is shown as {shown.get('last_result')}", *where)
+    if not same_instant(shown.get("acknowledged"), reply[1].creation_time):
+        return undecided("not-reached", "the product repeats no time of the acknowledgement", *where)
+    return passed("product", *where)
+
+
+@check(
+    "records-shown-stored",
+    judges="authority",
+    requirements=("CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-007", "CPIS-ACK-014"),
+    witness="product",
+)
+def records_shown_stored(
+    evidence: Evidence, *, authority: str, nhs_number: str, code: str, child_ids: list[str]
+) -> Judgement:
+    """Each of these children shows its upload as stored, with the time of the acknowledgement."""
+    reply = _reply(evidence, authority, nhs_number, code)
+    if isinstance(reply, Judgement):
+        return reply
+    where = [reply[0].seq]
+    for child_id in child_ids:
+        status = last_answer(evidence, "child-status", child_id=child_id)
+        if status is None:
+            return undecided("not-reached", "the product was not asked for a child's status", *where)
+        where.append(status[0].seq)
+        shown = status[1][0]
+        if shown.get("last_result") != "stored":
+            return failed("product", f"a stored record is shown as {shown.get('last_result')}", *where)
+        if not same_instant(shown.get("acknowledged"), reply[1].creation_time):
+            return undecided("not-reached", "the product repeats no time of the acknowledgement", *where)
+    return passed("product", *where)
+
+
+@check(
+    "records-not-shown-stored",
+    judges="authority",
+    requirements=("CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-015", "CPIS-ACK-016", "CPIS-ACK-002"),
+    witness="product",
+)
+def records_not_shown_stored(
+    evidence: Evidence, *, authority: str, child_ids: list[str], marker_event: str
+) -> Judgement:
+    """None of these children shows its upload as stored, after a later message came through."""
+    fence = marker_seen(evidence, marker_event)
+    if isinstance(fence, Judgement):
+        return fence
+    where = [fence.seq]
+    for child_id in child_ids:
+        status = last_answer(evidence, "child-status", child_id=child_id)
+        if status is None or status[0].seq < fence.seq:
+            return undecided("not-reached", "the product was not asked for a child's status", *where)
+        where.append(status[0].seq)
+        if status[1][0].get("last_result") == "stored":
+            return failed("product", "a record that was not stored is shown as stored", *where)
+        if status[1][0].get("last_result") == "never sent":
+            return failed("product", "a record that was sent is shown as never sent", *where)
+    return passed("product", *where)
+
+
+@check(
+    "exception-shown",
+    judges="authority",
+    requirements=(
+        *("CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-015", "CPIS-ACK-016", "CPIS-NTF-006"),
+        *("CPIS-NTF-014", "CPIS-NTF-018", "CPIS-NTF-019", "CPIS-INA-005", "CPIS-IG-010", "CPIS-MSG-001"),
+    ),
+    witness="product",
+)
+def exception_shown(
+    evidence: Evidence, *, authority: str, kind: str, facts: dict[str, str], delivered: str
+) -> Judgement:
+    """An open exception of that kind repeats facts of the message that caused it.
+
+    Args:
+        kind: As in the driver API.
+        facts: Fields of the exception and what they must hold.
+        delivered: Kind of the file that must have reached the authority before.
+    """
+    files = evidence.on(FILE_DROP, authority=authority, direction="response", kind=delivered)
+    if not files:
+        return undecided("harness", f"no {delivered} was delivered to the authority")
+    found = last_answer(evidence, "exceptions")
+    if found is None or found[0].seq < files[-1].seq:
+        return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
+    record, items = found
+    open_ones = [i for i in items if i.get("kind") == kind and i.get("open", True)]
+    if any(all(_same(i.get(k), v) for k, v in facts.items()) for i in open_ones):
+        return passed("product", record, files[-1])
+    wanted = ", ".join(f"{k} {masked(v) if k == 'nhs_number' else v}" for k, v in facts.items())
+    return failed("product", f"no open exception of kind {kind} with {wanted}", record, files[-1])
+
+
+def _same(given: object, expected: str) -> bool:
+    """The same text, or the same instant where both are instants."""
+    if given == expected:
+        return True
+    try:
+        return same_instant(given, expected)
+    except ValueError:
+        return False
+
+
+@check(
+    "exception-closed",
+    judges="authority",
+    requirements=("CPIS-INA-004", "CPIS-INA-003", "CPIS-INA-005"),
+    witness="product",
+)
+def exception_closed(evidence: Evidence, *, authority: str, nhs_number: str, child_id: str) -> Judgement:
+    """No exception about the inactive number is open any more."""
+    files = evidence.on(FILE_DROP, authority=authority, direction="response", kind="inactive-notification")
+    if not files:
+        return undecided("harness", "no inactive-number notification was delivered to the authority")
+    found = last_answer(evidence, "exceptions")
+    if found is None or found[0].seq < files[-1].seq:
+        return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
+    about = [
+        i
+        for i in found[1]
+        if i.get("kind") == "inactive-number"
+        and i.get("open", True)
+        and (i.get("nhs_number") == nhs_number or i.get("child_id") == child_id)
+    ]
+    if about:
+        return failed("product", f"an exception about {masked(nhs_number)} is still open", found[0])
+    return passed("product", found[0], files[-1])
+
+
+@check(
+    "alert-shown",
+    judges="authority",
+    requirements=(
+        *("CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-011", "CPIS-ACK-012", "CPIS-INA-003", "CPIS-INA-006"),
+        *("CPIS-UPL-018", "CPIS-OPS-001", "CPIS-DAT-029", "CPIS-ACK-003"),
+    ),
+    witness="product",
+)
+def alert_shown(
+    evidence: Evidence,
+    *,
+    kinds: list[str],
+    child_id: str | None = None,
+    words: list[str] | None = None,
+    authority: str | None = None,
+    nhs_number: str | None = None,
+) -> Judgement:
+    """An alert of that kind stands with somebody, about the child, about the child's file, or with one of the words."""
+    found = last_answer(evidence, "alerts")
+    if found is None:
+        return undecided("not-reached", "the product was not asked for its alerts", witness="product")
+    record, items = found
+    file_id = None
+    if authority and nhs_number:
+        file = file_with(uploads(evidence, authority), nhs_number)
+        if file is None or file.upload is None:
+            return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+        file_id = file.upload.file_id
+    fitting = [
+        i
+        for i in items
+        if i.get("kind") in kinds
+        and (child_id is None or i.get("child_id") == child_id)
+        and (file_id is None or i.get("file_id") == file_id)
+        and (not words or any(w in str(i.get("text", "")).casefold() for w in words))
+    ]
+    if not fitting:
+        about = f" about file {file_id}" if file_id else " about the child" if child_id else ""
+        return failed("product", f"no alert of kind {' or '.join(kinds)}{about}", record)
+    if not any(i.get("recipient") or i.get("team") for i in fitting):
+        return failed("product", f"the alert of kind {fitting[0]['kind']} is addressed to nobody", record)
+    return passed("product", record)

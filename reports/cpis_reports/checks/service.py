@@ -1,0 +1,206 @@
+"""Checks of what the service answers; they give verdicts only where the service is under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cpis_reports.checks.reading import (
+    acknowledgements,
+    delivered_access,
+    file_with,
+    lookups,
+    notifications,
+    uploads,
+)
+from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
+from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
+from cpis_simulator.codecs.query import decode_query
+from cpis_simulator.codecs.reply import decode_reply
+from cpis_simulator.codecs.soap import decode_soap
+from cpis_simulator.errors import DecodeError
+from cpis_simulator.evidence import FILE_DROP, Evidence, Record
+from cpis_simulator.model import AnswerMessage, NoRecord, QueryMessage, Reply
+from cpis_simulator.nhs_number import masked
+
+
+def exchanges(evidence: Evidence, nhs_number: str) -> list[tuple[Record, QueryMessage, Record | None, Reply | None]]:
+    """Lookups of a number: request, query, response and reply; the last two None where none could be read."""
+    found = []
+    for phases in lookups(evidence).values():
+        request = phases.get("request")
+        if request is None:
+            continue
+        try:
+            query = decode_query(decode_soap(evidence.body(request)).body_element)
+        except DecodeError:
+            continue
+        if query.query.nhs_number != nhs_number:
+            continue
+        response, reply = phases.get("response"), None
+        if response is not None:
+            try:
+                reply = decode_reply(decode_soap(evidence.body(response)).body_element)
+            except DecodeError:
+                reply = None
+        found.append((request, query, response, reply))
+    return found
+
+
+@check(
+    "acknowledged-once",
+    judges="service",
+    requirements=(
+        *("CPIS-ACK-001", "CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-007"),
+        *("CPIS-ACK-008", "CPIS-UPL-020", "CPIS-UPL-021", "CPIS-UPL-022", "CPIS-OPS-001", "CPIS-DAT-026"),
+        "CPIS-INA-008",
+    ),
+    witness="wire",
+)
+def acknowledged_once(
+    evidence: Evidence,
+    *,
+    authority: str,
+    nhs_number: str,
+    code: str,
+    stored: int,
+    failures: dict[str, str],
+) -> Judgement:
+    """The child's file got exactly one acknowledgement, with that code, those counts and those failed records."""
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file is None or file.upload is None:
+        return undecided("not-reached", f"{masked(nhs_number)} is in no readable file")
+    own = [pair for pair in acknowledgements(evidence, authority) if pair[1].file_id == file.upload.file_id]
+    if len(own) != 1:
+        return failed("wire", f"expected one acknowledgement, found {len(own)}", file.record, *(r for r, _ in own))
+    record, ack = own[0]
+    findings = []
+    if [c.code for c in ack.file_codes] != [code]:
+        findings.append(f"file code: expected {code}, found {', '.join(c.code for c in ack.file_codes)}")
+    if (ack.stored, ack.failed) != (stored, len(failures)):
+        findings.append(f"expected {stored} stored, {len(failures)} failed; found {ack.stored} and {ack.failed}")
+    echoed = {s.nhs_number: r.code for e, r in zip(ack.echoes, ack.results, strict=False) for s in e.subjects}
+    findings += [
+        f"{masked(number)}: expected {wanted}, found {echoed.get(number)}"
+        for number, wanted in failures.items()
+        if echoed.get(number) != wanted
+    ]
+    if findings:
+        return failed("wire", "; ".join(findings), file.record, record)
+    return passed("wire", file.record, record)
+
+
+@check(
+    "answer-holds",
+    judges="service",
+    requirements=(
+        *("CPIS-RSP-001", "CPIS-RSP-002", "CPIS-RSP-009", "CPIS-DAT-001", "CPIS-DAT-005", "CPIS-DAT-006"),
+        *("CPIS-DAT-010", "CPIS-DAT-017", "CPIS-DAT-022", "CPIS-DAT-023", "CPIS-QRY-008", "CPIS-DAT-009"),
+        "CPIS-UPL-011",
+    ),
+    witness="wire",
+)
+def answer_holds(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]], lookups_made: int) -> Judgement:
+    """Each lookup of the number is answered with exactly these plans, each with its authority and telephones."""
+    made = exchanges(evidence, nhs_number)
+    if len(made) < lookups_made:
+        return undecided("not-reached", f"expected {lookups_made} lookups of {masked(nhs_number)}, found {len(made)}")
+    where = [r for request, _, response, _ in made for r in (request, response) if r]
+    for _, _, _, reply in made:
+        if not isinstance(reply, AnswerMessage):
+            return failed("wire", f"expected an answer with plans, found {type(reply).__name__}", *where)
+        answer = reply.answer
+        if (answer.total_accesses, answer.total_records) != (len(answer.accesses), len(answer.records)):
+            return failed("wire", "the totals are not the numbers of items", *where)
+        found = sorted(
+            (r.authority.ods_code, p.plan_type.value, p.start.date().isoformat(), str(p.end.date() if p.end else None))
+            for r in answer.records
+            for p in r.record.plans
+        )
+        wanted = sorted((p["authority"], p["plan_type"], p["start"], str(p["end"])) for p in plans)
+        if found != wanted:
+            return failed("wire", f"expected the plans {wanted}, found {found}", *where)
+        if any(not any(t.use == "EC" for t in r.authority.telecom) for r in answer.records):
+            return failed("wire", "an authority stands without its emergency duty number", *where)
+    return passed("wire", *where)
+
+
+@check("no-record-answered", judges="service", requirements=("CPIS-RSP-003", "CPIS-DAT-004"), witness="wire")
+def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """The lookup is answered by a failed query, not by an empty answer."""
+    made = exchanges(evidence, nhs_number)
+    if not made:
+        return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
+    request, _, response, reply = made[-1]
+    where = [r for r in (request, response) if r]
+    if not isinstance(reply, NoRecord):
+        return failed("wire", f"expected 'No Records Found', found {type(reply).__name__}", *where)
+    return passed("wire", *where)
+
+
+@check(
+    "access-notified",
+    judges="service",
+    requirements=("CPIS-NTF-001", "CPIS-NTF-005", "CPIS-NTF-006", "CPIS-NTF-007", "CPIS-IG-010", "CPIS-QRY-009"),
+    witness="wire",
+)
+def access_notified(
+    evidence: Evidence, *, authority: str, nhs_number: str, accesses: list[dict[str, str]]
+) -> Judgement:
+    """Each access is in exactly one notification to the authority, with the query's author, time and number."""
+    where: list[Record] = []
+    for access in accesses:
+        told = [r for r, n in notifications(evidence, authority) for g in n.groups for a in g.accesses
+                if a.event_id == access["event_id"]]  # fmt: skip
+        if len(told) != 1:
+            return failed("wire", f"expected one notification of the access, found {len(told)}", *told, *where)
+        delivered = delivered_access(evidence, authority, access["event_id"])
+        assert delivered is not None
+        record, notification, found = delivered
+        where.append(record)
+        if notification.total != sum(len(g.accesses) for g in notification.groups):
+            return failed("wire", f"the total is {notification.total}", record)
+        if notification.recipient.ods_code != authority or found.nhs_number != nhs_number:
+            return failed("wire", "the notification is about another child or for another authority", record)
+        if found.author.organisation.name != access["organisation"]:
+            return failed("wire", f"the organisation is '{found.author.organisation.name}'", record)
+    return passed("wire", *where)
+
+
+@check("access-not-notified", judges="service", requirements=("CPIS-NTF-002", "CPIS-NTF-003"), witness="wire")
+def access_not_notified(
+    evidence: Evidence, *, authority: str, nhs_number: str, event_ids: list[str], marker_event: str
+) -> Judgement:
+    """No notification tells of these accesses up to the one that tells of the marker."""
+    wrong = [
+        record
+        for record, notification in notifications(evidence, authority)
+        for group in notification.groups
+        for access in group.accesses
+        if access.event_id in event_ids
+    ]
+    if wrong:
+        return failed("wire", f"an access to {masked(nhs_number)} was notified that must not be", *wrong)
+    marker = delivered_access(evidence, authority, marker_event)
+    if marker is None:
+        return undecided("not-reached", "absence cannot be judged: the marker access was not notified")
+    return passed("wire", marker[0])
+
+
+@check("inactive-number-notified", judges="service", requirements=("CPIS-INA-001", "CPIS-INA-002"), witness="wire")
+def inactive_number_notified(
+    evidence: Evidence, *, authority: str, numbers: dict[str, str | None], file_with_number: str
+) -> Judgement:
+    """One notification tells the authority of these numbers, with replacement where there is one, and the file."""
+    file = file_with(uploads(evidence, authority), file_with_number)
+    if file is None or file.upload is None:
+        return undecided("not-reached", f"{masked(file_with_number)} was in no readable file")
+    told = evidence.on(FILE_DROP, authority=authority, direction="response", kind="inactive-notification")
+    if len(told) != 1:
+        return failed("wire", f"expected one inactive-number notification, found {len(told)}", *told, file.record)
+    notification = decode_inactive_notification(evidence.body(told[0]))
+    found = {n.nhs_number: (n.replacements[0] if n.replacements else None) for n in notification.numbers}
+    if found != numbers:
+        return failed("wire", "the numbers or their replacements are not those that PDS retired", told[0])
+    if any(not n.upload_file_id for n in notification.numbers):
+        return failed("wire", "an entry names no upload file", told[0])
+    return passed("wire", told[0], file.record)

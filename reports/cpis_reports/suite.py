@@ -1,0 +1,134 @@
+"""What the suite promises: which checks each catalogue test calls for, and why a test has no scenario.
+
+Both are tables beside the features: `calls_for.csv` (test, check, requirements, scenario) and
+`dispositions.csv` (id, disposition, reason). This module reads them and names what does not fit together.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cpis_reports import catalogue
+from cpis_reports.checks.registry import Check
+from cpis_reports.results import CalledFor, Suite
+from cpis_reports.words import Party
+from cpis_simulator.errors import ConfigError
+
+CALLS_FOR: Final = "calls_for.csv"
+DISPOSITIONS: Final = "dispositions.csv"
+DISPOSITION_WORDS: Final = ("scenario", "not-yet", "needs-profile", "needs-role", "inspection", "own-tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What becomes of a catalogue test: it has a scenario, or the reason why it has none."""
+
+    test: str
+    word: str
+    reason: str
+
+
+def load_suite(
+    features: Path, *, scenarios: Iterable[tuple[str | None, str]], checks: Mapping[str, Check]
+) -> tuple[Suite, list[str]]:
+    """Read the tables of a folder of features.
+
+    Args:
+        features: Holds `calls_for.csv` and `dispositions.csv`; either may be missing.
+        scenarios: Catalogue test and id of each scenario.
+        checks: The registered checks.
+
+    Returns:
+        The suite, and what does not fit together in it.
+    """
+    by_test: dict[str, list[str]] = {}
+    for test, scenario in scenarios:
+        if test is not None:
+            by_test.setdefault(test, []).append(scenario)
+    dispositions = read_dispositions(features / DISPOSITIONS)
+    reasons = {d.test: d.reason for d in dispositions.values() if d.reason and d.test not in by_test}
+    called_for, errors = _called_for(_rows(features / CALLS_FOR, ("test", "check", "requirements")), checks)
+    errors += [f"{DISPOSITIONS}: {test} is no test of the catalogue" for test in _unknown_tests(dispositions)]
+    errors += [f"tag {test} is no test of the catalogue" for test in _unknown_tests(by_test)]
+    return Suite(called_for=called_for, scenarios=by_test, reasons=reasons), errors
+
+
+def read_dispositions(file: Path) -> dict[str, Disposition]:
+    """Dispositions by test.
+
+    Raises:
+        ConfigError: When a row has an unknown word.
+    """
+    found: dict[str, Disposition] = {}
+    for number, row in enumerate(_rows(file, ("id", "disposition", "reason")), start=2):
+        if row["disposition"] not in DISPOSITION_WORDS:
+            raise ConfigError(
+                "Unknown disposition",
+                where=f"{file}, line {number}",
+                expected="one of " + ", ".join(DISPOSITION_WORDS),
+                found=row["disposition"],
+            )
+        found[row["id"]] = Disposition(row["id"], row["disposition"], row["reason"])
+    return found
+
+
+def _called_for(rows: Sequence[Mapping[str, str]], checks: Mapping[str, Check]) -> tuple[list[CalledFor], list[str]]:
+    calls: list[CalledFor] = []
+    errors: list[str] = []
+    for row in rows:
+        where = f"{CALLS_FOR}: {row['test']}, {row['check']}"
+        check = checks.get(row["check"])
+        test = catalogue.tests().get(row["test"])
+        if check is None or test is None:
+            errors.append(f"{where}: no such {'check' if check is None else 'test'}")
+            continue
+        judged = test.judges.get(check.judges, ())
+        named = row["requirements"].split() or [r for r in check.requirements if r in judged]
+        for requirement in named:
+            if requirement not in check.requirements:
+                errors.append(f"{where}: the check does not judge {requirement}")
+            elif requirement not in judged:
+                errors.append(f"{where}: the test does not judge {requirement} for {check.judges}")
+        calls.append(
+            CalledFor(
+                test=test.id,
+                check=check.name,
+                party=check.judges,
+                requirements=[r for r in named if r in check.requirements and r in judged],
+                scenario=row.get("scenario") or "",
+            )
+        )
+    return calls, errors
+
+
+def uncalled(suite: Suite, role: Party) -> dict[str, list[str]]:
+    """By test that has scenarios: requirements it judges for the role and calls no check for."""
+    gaps: dict[str, list[str]] = {}
+    for test in suite.scenarios:
+        known = catalogue.tests().get(test)
+        called = {r for call in suite.called_for if call.test == test for r in call.requirements}
+        missing = [r for r in (known.judges.get(role, ()) if known else ()) if r not in called]
+        if missing:
+            gaps[test] = missing
+    return gaps
+
+
+def _unknown_tests(tests: Iterable[str]) -> list[str]:
+    return [test for test in tests if test not in catalogue.tests()]
+
+
+def _rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a table; none when there is no such file."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    reader = csv.DictReader(text.splitlines())
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise ConfigError("A column is missing", where=str(file), expected=", ".join(columns), found=text[:60])
+    return list(reader)

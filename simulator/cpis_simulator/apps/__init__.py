@@ -1,0 +1,1 @@
+"""Flask and WSGI apps, and hosts that put a role on its store and edges."""

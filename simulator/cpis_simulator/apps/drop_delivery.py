@@ -1,0 +1,169 @@
+"""Files on their way out: from the outbox into the authorities' receiving folders, each exactly once.
+
+Theory of operation. A row of the outbox is `pending` from the transaction that made it. Its bytes are written to a
+private file and the row is marked `staged` with the name under which it will appear; then the private file is renamed
+into the receiving folder, which is the delivery, and evidence of it is written; then the row is marked `delivered`.
+Whatever a crash interrupts can be told apart afterwards: `pending`, nothing has been seen, write again; `staged` with
+the private file there, rename; `staged` without it, it was delivered, and evidence is looked up by the delivery's id.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from cpis_simulator.apps.crash import crash_point
+from cpis_simulator.apps.problems import Problems
+from cpis_simulator.evidence import FILE_DROP
+from cpis_simulator.mailbox.names import free_name
+from cpis_simulator.store.journal import Journal
+from cpis_simulator.store.world import OutboxRow, World
+from cpis_simulator.transport.folders import write_whole
+
+LOG: Final = logging.getLogger(__name__)
+_BATCH: Final = 32
+
+
+class Delivery:
+    """Empties the outbox.
+
+    Args:
+        world: Whose outbox.
+        journal: Where evidence goes, if anywhere.
+        staging: A private folder on the file system of the receiving folders.
+        receiving: The receiving folder of each authority.
+        problems: Where trouble is told.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        journal: Journal | None,
+        staging: Path,
+        receiving: Mapping[str, Path],
+        problems: Problems,
+    ) -> None:
+        """Remember; nothing is touched yet."""
+        self._world = world
+        self._journal = journal
+        self._staging = staging
+        self._receiving = receiving
+        self._problems = problems
+        self.lock = threading.RLock()
+
+    def run(self) -> int:
+        """Deliver whatever can be delivered now; how many files were.
+
+        A folder that cannot be written to keeps its own files waiting and nobody else's.
+        """
+        delivered = 0
+        with self.lock:
+            delivered += self._finish(self._rows("staged", 0))
+            after = 0
+            while rows := self._rows("pending", after):
+                after = rows[-1].seq
+                delivered += self._finish(self._stage(rows))
+        return delivered
+
+    def forget(self) -> None:
+        """Remove what was staged; the world it belonged to is gone."""
+        with self.lock:
+            for file in self._staging.iterdir():
+                file.unlink()
+
+    def _rows(self, state: str, after: int) -> list[OutboxRow]:
+        with self._world.read() as session:
+            return session.deliveries(state, after, _BATCH)
+
+    def _stage(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Write the files privately and settle their names."""
+        names: dict[str, str] = {}
+        staged: list[OutboxRow] = []
+        for row in rows:
+            folder = self._receiving[row.authority]
+            taken = {s.name for s in staged if s.authority == row.authority}
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                name = free_name(row.name, _is_taken(folder, taken))
+                write_whole(self._staging / row.delivery, row.body)
+            except OSError as error:
+                self._problems.tell(_key(row), _cannot(folder, error))
+                continue
+            names[row.delivery] = name
+            staged.append(OutboxRow(row.seq, row.delivery, row.authority, row.kind, name, row.body, "staged"))
+        if staged:
+            crash_point("after-stage")
+            with self._world.write(durable=True) as session:
+                session.mark_staged(names)
+        return staged
+
+    def _finish(self, rows: Sequence[OutboxRow]) -> int:
+        """Let staged files appear, write evidence of it, and be done with them."""
+        done: list[str] = []
+        recorded: set[str] | None = None
+        if rows and self._journal is not None:
+            # What a file answers is on the disk as evidence before the file can be seen.
+            self._journal.sync()
+        for row in rows:
+            private, folder = self._staging / row.delivery, self._receiving[row.authority]
+            try:
+                crash_point("before-rename")
+                os.replace(private, folder / row.name)
+            except FileNotFoundError:
+                if private.exists():
+                    self._problems.tell(_key(row), f"the folder {folder} is gone")
+                    continue
+                # Renamed before a crash, and perhaps in evidence already.
+                recorded = self._recorded() if recorded is None else recorded
+            except OSError as error:
+                self._problems.tell(_key(row), _cannot(folder, error))
+                continue
+            crash_point("after-rename")
+            if recorded is None or row.delivery not in recorded:
+                self._record(row)
+            self._problems.clear(_key(row))
+            LOG.info("event=delivered kind=%s authority=%s name=%s", row.kind, row.authority, row.name)
+            done.append(row.delivery)
+        if done:
+            with self._world.write() as session:
+                session.mark_delivered(done)
+        return len(done)
+
+    def _record(self, row: OutboxRow) -> None:
+        if self._journal is None:
+            return
+        crash_point("before-evidence")
+        headers = {
+            "authority": row.authority,
+            "direction": "response",
+            "name": row.name,
+            "kind": row.kind,
+            "delivery": row.delivery,
+        }
+        self._journal.append(FILE_DROP, sender="service", receiver="authority", headers=headers, body=row.body)
+        crash_point("after-evidence")
+
+    def _recorded(self) -> set[str]:
+        return recorded_deliveries(self._journal)
+
+
+def recorded_deliveries(journal: Journal | None) -> set[str]:
+    """Ids of the deliveries, both ways, that stand in evidence."""
+    records = journal.records() if journal else []
+    return {r.headers["delivery"] for r in records if r.channel == FILE_DROP and "delivery" in r.headers}
+
+
+def _is_taken(folder: Path, names: set[str]) -> Callable[[str], bool]:
+    return lambda name: name in names or (folder / name).exists()
+
+
+def _key(row: OutboxRow) -> str:
+    return f"delivery to {row.authority}"
+
+
+def _cannot(folder: Path, error: OSError) -> str:
+    return f"files cannot be put into {folder}: {error.strerror}. They wait until it can be written to."

@@ -1,0 +1,1 @@
+"""The bundled local-authority system as a state machine."""

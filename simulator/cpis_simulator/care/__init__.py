@@ -1,0 +1,1 @@
+"""The bundled care-setting system as a state machine."""

@@ -1,0 +1,72 @@
+"""What a clinician reads. Each outcome has words of its own, and none of them says that a child is safe.
+
+Source: CP-IS rules UI-005 to UI-008, RSP-009, QRY-013.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from cpis_simulator.driving import ShownPlan
+from cpis_simulator.vocabulary import PlanType
+
+NO_RECORD: Final = (
+    "No CP-IS record for this NHS number. This is not a sign of safety: follow safeguarding procedures as for any "
+    "patient."
+)
+UNKNOWN: Final = (
+    "CP-IS status unknown: the service gave no usable answer. Do not take this as 'no plan'. Try again, or ring the "
+    "local authority."
+)
+NOT_VERIFIED: Final = "NHS number not verified: CP-IS was not asked. Trace the patient on PDS first."
+DENIED: Final = "Access denied: nobody is signed in and no system is named, so CP-IS was not asked."
+INCOMPLETE: Final = "The answer announces another number of items than it holds: there may be more than is shown."
+REFUSED: Final = "CP-IS refused the query, so the status is unknown: "
+
+_CURRENT: Final = {
+    PlanType.CHILD_PROTECTION: "Child protection plan",
+    PlanType.LOOKED_AFTER: "Looked-after child",
+    PlanType.UNBORN: "Her unborn child is on a child protection plan",
+}
+_PAST: Final = {
+    PlanType.CHILD_PROTECTION: "PAST child protection plan",
+    PlanType.LOOKED_AFTER: "PAST looked-after child status",
+    PlanType.UNBORN: "PAST child protection plan for her unborn child",
+}
+
+
+def is_past(plan: ShownPlan, *, on: date) -> bool:
+    """The plan has stopped. The end of an unborn child's plan is the due date, after which it stays current."""
+    return plan.end is not None and plan.end <= on and plan.plan_type is not PlanType.UNBORN
+
+
+def plan_text(plan: ShownPlan, *, on: date) -> str:
+    """One plan as a line, past ones worded differently (UI-005), an unborn child's not as the woman's own (UI-006)."""
+    words = (_PAST if is_past(plan, on=on) else _CURRENT)[plan.plan_type]
+    if plan.end is None:
+        dates = f"from {_day(plan.start)}"
+    elif plan.plan_type is PlanType.UNBORN:
+        dates = f"from {_day(plan.start)}, due {_day(plan.end)}"
+    elif is_past(plan, on=on):
+        dates = f"from {_day(plan.start)}, ended {_day(plan.end)}"
+    else:
+        dates = f"from {_day(plan.start)} to {_day(plan.end)}"
+    office = f"office {_digits(plan.telephone_office)}" if plan.telephone_office else "no office number"
+    emergency = (
+        f"emergency duty {_digits(plan.telephone_emergency)}" if plan.telephone_emergency else "no emergency number"
+    )
+    return f"{words}, {dates}. {plan.authority}: {office}, {emergency}."
+
+
+def found_text(plans: list[ShownPlan], *, on: date) -> str:
+    """The alert above the plans, then a line for each (UI-004)."""
+    return "\n".join(("CP-IS alert: information is held.", *(plan_text(plan, on=on) for plan in plans)))
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _digits(telephone: str) -> str:
+    return telephone.removeprefix("tel:")

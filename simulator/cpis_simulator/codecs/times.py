@@ -1,0 +1,133 @@
+"""Points in time as the messages write them.
+
+Source: CP-IS DMS 1.0-RC5, data types usage (TS, TS.NHS.DateType1); CP-IS rules DAT-011, DAT-012, MSG-013.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+
+from lxml import etree
+
+from cpis_simulator.codecs.xml import attributes, fault
+
+_TIME = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d+))?)?)?)?)?)?([+-]\d{2}(?:\d{2})?)?", re.ASCII
+)
+_PLAN_DATE = re.compile(r"(?:19|20)\d{10}", re.ASCII)
+
+
+def write_time(moment: datetime) -> str:
+    """A payload time to the second, with its offset: `20260105090000+0000`.
+
+    Raises:
+        ValueError: When the time has no offset.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone, but a message time needs its offset")
+    return f"{moment:%Y%m%d%H%M%S%z}"[:19]
+
+
+def write_wrapper_time(moment: datetime) -> str:
+    """A wrapper's creationTime: 14 digits without offset, as Spine traffic has it."""
+    return f"{moment:%Y%m%d%H%M%S}"
+
+
+def write_plan_date(moment: datetime) -> str:
+    """A plan date: 12 digits to the minute, no offset."""
+    return f"{moment:%Y%m%d%H%M}"
+
+
+def read_time(element: etree._Element, *, requirement: str = "CPIS-DAT-012") -> datetime:
+    """A payload time from `@value`.
+
+    It may be cut short from the right; what is missing counts as the beginning of the period, and a mere day is taken
+    as UTC.
+
+    Raises:
+        DecodeError: With `requirement` when it is missing, with `CPIS-DAT-012` when it is no time or has hours but no
+            offset.
+    """
+    value = attributes(element, "value", requirement=requirement)["value"]
+    moment = parse_time(value)
+    if moment is None:
+        raise fault(
+            element,
+            "Time",
+            "CPIS-DAT-012",
+            expected="YYYYMMDD[HH[MM[SS]]] with an offset such as +0000 once hours are given",
+            found=value,
+        )
+    return moment
+
+
+def parse_time(value: str) -> datetime | None:
+    """The moment that a TS value names, None when it names none or lacks its offset."""
+    found = _TIME.fullmatch(value)
+    if found is None:
+        return None
+    *numbers, fraction, offset = found.groups()
+    if (numbers[3] is None) != (offset is None):
+        return None
+    year, month, day, hour, minute, second = (int(n) if n is not None else None for n in numbers)
+    try:
+        zone = UTC if offset is None else _zone(offset)
+        micros = int((fraction or "0")[:6].ljust(6, "0"))
+        return datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, micros, zone)
+    except ValueError:
+        return None
+
+
+def _zone(offset: str) -> timezone:
+    minutes = int(offset[1:3]) * 60 + int(offset[3:5] or "0")
+    if int(offset[3:5] or "0") > 59:
+        raise ValueError(offset)
+    found = timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
+    return UTC if found == UTC else found
+
+
+def read_plan_date(element: etree._Element) -> datetime:
+    """A plan date from `@value`.
+
+    Raises:
+        DecodeError: With `CPIS-DAT-011` when it has another form, with `CPIS-MSG-013` when there is no such day.
+    """
+    value = attributes(element, "value", requirement="CPIS-DAT-011")["value"]
+    if not _PLAN_DATE.fullmatch(value) or not _in_range(value):
+        raise fault(
+            element,
+            "Plan date",
+            "CPIS-DAT-011",
+            expected="12 digits YYYYMMDDHHMM, years 1900 to 2099, no offset",
+            found=value,
+        )
+    try:
+        return datetime(int(value[:4]), int(value[4:6]), int(value[6:8]), int(value[8:10]), int(value[10:12]))
+    except ValueError as error:
+        raise fault(element, "Plan date", "CPIS-MSG-013", expected="a day of the calendar", found=value) from error
+
+
+def _in_range(value: str) -> bool:
+    month, day, hour, minute = (int(value[i : i + 2]) for i in (4, 6, 8, 10))
+    return 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59
+
+
+def read_birth_date(element: etree._Element) -> date:
+    """A birth date from `@value`, given to the day or better.
+
+    Raises:
+        DecodeError: With `CPIS-DAT-011` when it is no day, with `CPIS-DAT-012` when it has hours but no offset.
+    """
+    value = attributes(element, "value", requirement="CPIS-DAT-013")["value"]
+    day: date | None = None
+    if re.match(r"\d{8}", value, re.ASCII):
+        try:
+            day = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
+        except ValueError:
+            day = None
+    if day is None or not _TIME.fullmatch(value):
+        raise fault(element, "Birth date", "CPIS-DAT-011", expected="YYYYMMDD", found=value)
+    if parse_time(value) is None:
+        raise fault(element, "Birth date", "CPIS-DAT-012", expected="an offset after the hours", found=value)
+    return day

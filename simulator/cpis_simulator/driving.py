@@ -1,0 +1,521 @@
+"""What a driver can be asked, in JSON shapes: the one contract for products and bundled systems alike.
+
+A driver turns a step of a scenario into whatever makes its product do that thing. Over HTTP an operation is
+`POST <url>/<operation>` with a JSON object as body and answer, status 200; 501 says that the product does not offer
+the operation, 409 that it refuses (the JSON answer then has `reason`), 422 that the request is not understood.
+`docs/driver-api.yaml` is made from this module.
+
+Facts that a product can only know from a message (`event_id`, `accessed`, `acknowledged`, `detail_code`) are what makes
+its word evidence; leave them out only where the product really does not keep them, and the test is inconclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cpis_simulator.vocabulary import PlanType
+
+
+class Shape(BaseModel):
+    """A JSON object of the driver API. Readers ignore what they do not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Nothing(Shape):
+    """An empty object."""
+
+
+class AuthorityIdentity(Shape):
+    """An authority that the product serves, as configured in it."""
+
+    ods: str
+    name: str
+    telephone_office: str | None = None
+    telephone_emergency: str | None = None
+
+
+class Version(Shape):
+    """What the product is and what its driver offers."""
+
+    product: str
+    version: str
+    role: Literal["authority", "care", "service"]
+    operations: list[str]
+    authorities: list[AuthorityIdentity] = []
+    now: datetime | None = None
+    triage_point: Annotated[str | None, Field(description="Who gets alerts of closed or unallocated cases")] = None
+    out_of_hours: Annotated[str | None, Field(description="Who gets alerts outside office hours")] = None
+    alert_role: Annotated[str | None, Field(description="Who gets alerts about files")] = None
+
+
+class ChildDetails(Shape):
+    """A person to be recorded: a child, or the mother of an unborn child."""
+
+    given: str
+    family: str
+    birth_date: date
+    nhs_number: Annotated[str | None, Field(description="None: not traced yet")] = None
+    local_id: Annotated[str | None, Field(description="The authority's own id, if the product lets it be chosen")] = None
+
+
+class ChildReference(Shape):
+    """A person in the product."""
+
+    child_id: Annotated[str, Field(description="The product's own reference")]
+
+
+class PlanDetails(Shape):
+    """A plan to be recorded. For an unborn child `child_id` is the mother and `due` the due date."""
+
+    child_id: str
+    plan_type: PlanType
+    start: date
+    due: date | None = None
+    legal_status: Annotated[
+        str | None, Field(description="Children Act section of a looked-after child: 20, 31, 38 or another")
+    ] = None
+    notes: Annotated[str | None, Field(description="Narrative that must stay in the product")] = None
+
+
+class PlanReference(Shape):
+    """A plan in the product."""
+
+    plan_id: str
+
+
+class EndPlan(Shape):
+    """The plan stopped on that day."""
+
+    plan_id: str
+    end: date
+
+
+class DeletePlan(Shape):
+    """The plan was entered in error, found so on that day."""
+
+    plan_id: str
+    on: date
+
+
+class ChangeChild(Shape):
+    """Corrected details; what is None stays."""
+
+    child_id: str
+    given: str | None = None
+    family: str | None = None
+    birth_date: date | None = None
+    nhs_number: str | None = None
+
+
+class ChangeAuthority(Shape):
+    """Telephones as a person keys them; None stays, an empty text removes."""
+
+    ods: str | None = None
+    telephone_office: str | None = None
+    telephone_emergency: str | None = None
+
+
+class Allocate(Shape):
+    """Who is responsible for the child from now on; both None: nobody."""
+
+    child_id: str
+    worker: str | None = None
+    team: str | None = None
+
+
+class CloseCase(Shape):
+    """The case was closed on that day."""
+
+    child_id: str
+    on: date
+
+
+class Export(Shape):
+    """The result of an export."""
+
+    exported: Annotated[bool, Field(description="A file was made")]
+    file_id: str | None = None
+    reason: Annotated[str | None, Field(description="Why no file was made")] = None
+
+
+class HeldBack(Shape):
+    """A child that could not be sent (UPL-007)."""
+
+    child_id: str
+    reason: str
+
+
+class HeldBackList(Shape):
+    """Children that are held back."""
+
+    items: list[HeldBack] = []
+
+
+class FileStatus(Shape):
+    """An upload file as the product shows it."""
+
+    file_id: str
+    state: Literal["open", "stored", "partly stored", "failed"]
+    code: Annotated[str | None, Field(description="CPF01 to CPF06")] = None
+    stored: int | None = None
+    failed: int | None = None
+    acknowledged: Annotated[
+        datetime | None, Field(description="creationTime of the acknowledgement that was acted on")
+    ] = None
+
+
+class FileList(Shape):
+    """Files that were exported."""
+
+    items: list[FileStatus] = []
+
+
+class WorkItem(Shape):
+    """A failed record on the work-list of a data-quality worker (ACK-010)."""
+
+    child_id: str | None = None
+    nhs_number: str | None = None
+    file_id: str | None = None
+    code: str
+    meaning: str = ""
+    detail_code: str | None = None
+    detail_text: str | None = None
+    raised: datetime | None = None
+    next_action: str = ""
+    open: bool = True
+
+
+class WorkList(Shape):
+    """The work-list, open entries and resolved ones that the product still shows."""
+
+    items: list[WorkItem] = []
+
+
+class Alert(Shape):
+    """An alert or task. `kind` says what it is about."""
+
+    kind: Literal[
+        "access", "file-failed", "record-failed", "validation", "interface", "inactive-number", "new-number-needed",
+        "overdue", "other",
+    ]  # fmt: skip
+    recipient: Annotated[str | None, Field(description="Worker or role")] = None
+    team: str | None = None
+    child_id: str | None = None
+    file_id: str | None = None
+    event_id: str | None = None
+    raised: datetime | None = None
+    text: str = ""
+
+
+class AlertList(Shape):
+    """Alerts, oldest first."""
+
+    items: list[Alert] = []
+
+
+class CaseEvent(Shape):
+    """An access as it stands on a child's file (NTF-010, NTF-011, UI-009)."""
+
+    child_id: str
+    event_id: str | None = None
+    nhs_number: str | None = None
+    accessed: datetime | None = None
+    worker: str | None = None
+    role: str | None = None
+    organisation: str | None = None
+    text: str = ""
+
+
+class CaseEvents(Shape):
+    """Events of one child, oldest first."""
+
+    items: list[CaseEvent] = []
+
+
+class ExceptionItem(Shape):
+    """Something that could not be filed, kept for a person (NTF-014, ACK-015)."""
+
+    kind: Literal["acknowledgement", "access-notification", "inactive-number", "unreadable-file", "other"]
+    text: str = ""
+    child_id: str | None = None
+    nhs_number: str | None = None
+    file_id: str | None = None
+    event_id: str | None = None
+    worker: str | None = None
+    organisation: str | None = None
+    accessed: datetime | None = None
+    open: bool = True
+
+
+class ExceptionList(Shape):
+    """The exception list."""
+
+    items: list[ExceptionItem] = []
+
+
+class ChildStatus(Shape):
+    """What a data worker sees of a child (UI-010)."""
+
+    child_id: str
+    nhs_number: str | None = None
+    last_file_id: str | None = None
+    last_result: Annotated[
+        Literal["never sent", "sent", "stored", "failed"], Field(description="Result of the last upload")
+    ] = "never sent"
+    acknowledged: datetime | None = None
+
+
+class SetClock(Shape):
+    """The instant the product's clock shall show from now on; None: real time."""
+
+    instant: datetime | None = None
+
+
+class CareAuthor(Shape):
+    """Who asks: a person, or with `asid` a system and the person responsible for it."""
+
+    prefix: str | None = None
+    given: list[str] = []
+    family: str
+    role_code: str
+    role_name: str
+    user_id: str | None = None
+    role_profile_id: str | None = None
+    asid: str | None = None
+    organisation_ods: str
+    organisation_name: str
+
+
+class LookUp(Shape):
+    """Ask the service about one number. `silent` None leaves the flag out."""
+
+    nhs_number: str
+    author: CareAuthor
+    silent: bool | None = None
+    event_id: Annotated[str | None, Field(description="None: the client makes one")] = None
+    accessed: Annotated[datetime | None, Field(description="Time of the query, None: now")] = None
+
+
+class ShownPlan(Shape):
+    """A plan as a clinician sees it (UI-001, UI-002)."""
+
+    plan_type: PlanType
+    start: date
+    end: date | None = None
+    about: Literal["child", "unborn child"] = "child"
+    authority: str
+    telephone_office: str | None = None
+    telephone_emergency: str | None = None
+
+
+class ShownAccess(Shape):
+    """An earlier access as a clinician sees it (UI-003)."""
+
+    accessed: datetime
+    worker: str
+    role: str
+    organisation: str
+
+
+class LookUpResult(Shape):
+    """What the care system understood; `unknown` when no usable answer came (QRY-013)."""
+
+    status: Literal["found", "no-record", "refused", "unknown", "denied"]
+    text: str
+    event_id: str | None = None
+    asked: datetime | None = None
+    plans: list[ShownPlan] = []
+    accesses: list[ShownAccess] = []
+
+
+class PreviousName(Shape):
+    """A name that a person had before, or is also known by."""
+
+    given: str
+    family: str
+
+
+class PdsPerson(Shape):
+    """A person on the demographic service. `inactive` without `superseded_by`: retired, nothing may be told."""
+
+    nhs_number: str
+    given: str
+    family: str
+    birth_date: date
+    previous_names: list[PreviousName] = []
+    sensitive: bool = False
+    inactive: bool = False
+    superseded_by: str | None = None
+
+
+class PutPeople(Shape):
+    """People to add to the demographic service, or to replace there."""
+
+    people: list[PdsPerson]
+
+
+class RetiredNumber(Shape):
+    """A number that the demographic service stops using; without `replaced_by` nothing is told of a new one."""
+
+    nhs_number: str
+    replaced_by: str | None = None
+
+
+class RetireNumbers(Shape):
+    """Numbers retired together; each authority is told of all of its own in one notification."""
+
+    numbers: list[RetiredNumber]
+    notify: bool = True
+
+
+class Reset(Shape):
+    """Empty the world; `base` is the instant its clock shows from then on, None real time."""
+
+    base: datetime | None = None
+
+
+class ServiceClock(Shape):
+    """Move the world's clock to an instant, or by seconds; both None: real time."""
+
+    instant: datetime | None = None
+    advance_s: float | None = None
+
+
+class SetPds(Shape):
+    """Switch the demographic service on or off."""
+
+    available: bool
+
+
+class HoldNotifications(Shape):
+    """While held, access notifications wait; flushing sends those that wait as one file an authority."""
+
+    held: bool
+
+
+class Flushed(Shape):
+    """How many notification files went out."""
+
+    files: int
+
+
+class Silence(Shape):
+    """While silent the service picks up an authority's files and records them, but neither stores nor answers."""
+
+    authority: str
+    silent: bool
+
+
+class Deliver(Shape):
+    """A file that the harness made, to be put into an authority's receiving folder as if the service had made it."""
+
+    authority: str
+    kind: Literal["acknowledgement", "access-notification", "inactive-notification"]
+    body: Annotated[str, Field(description="Base64")]
+
+
+class Delivered(Shape):
+    """Under what name it stands in the receiving folder."""
+
+    name: str
+
+
+class FolderState(Shape):
+    """An authority's drop folder: absolute paths, and what waits in each."""
+
+    upload: str
+    response: str
+    waiting: list[str] = []
+    responses: list[str] = []
+
+
+class Health(Shape):
+    """The service at this moment. `problems` names what keeps it from working, such as a full disk."""
+
+    alive: bool
+    version: str
+    now: datetime
+    pds_available: bool
+    problems: list[str] = []
+    held: bool = False
+    silent: list[str] = []
+    folders: dict[str, FolderState] = {}
+
+
+class Explain(Shape):
+    """Ask what is held under a number."""
+
+    nhs_number: str
+
+
+class Held(Shape):
+    """What is held under a number, as plain facts for a person mending a run; never used by a check."""
+
+    nhs_number: str
+    person: PdsPerson | None = None
+    records: list[dict[str, object]] = []
+    accesses: list[dict[str, object]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing a driver can be asked. `required` ones no claim can do without."""
+
+    name: str
+    request: type[Shape]
+    reply: type[Shape]
+    summary: str
+    required: bool = False
+
+
+AUTHORITY_OPERATIONS: Final = (
+    Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
+    Operation("reset", Nothing, Nothing, "Forget every child, file and message."),
+    Operation("set-clock", SetClock, Nothing, "Move the product's clock."),
+    Operation("restart", Nothing, Nothing, "Stop and start the product; nothing may be lost."),
+    Operation("record-child", ChildDetails, ChildReference, "Record a person.", True),
+    Operation("record-plan", PlanDetails, PlanReference, "Open a plan.", True),
+    Operation("end-plan", EndPlan, Nothing, "End a plan.", True),
+    Operation("delete-plan", DeletePlan, Nothing, "Withdraw a plan that was entered in error.", True),
+    Operation("change-child", ChangeChild, Nothing, "Correct a name, a birth date or an NHS number.", True),
+    Operation("change-authority", ChangeAuthority, Nothing, "Change the authority's telephones."),
+    Operation("allocate", Allocate, Nothing, "Make a worker and team responsible for a child.", True),
+    Operation("close-case", CloseCase, Nothing, "Close a child's case."),
+    Operation("force", ChildReference, Nothing, "Force a child into the next file."),
+    Operation("export", Nothing, Export, "Make the next upload file now.", True),
+    Operation("collect", Nothing, Nothing, "Read the receiving folder now instead of at the next poll."),
+    Operation("held-back", Nothing, HeldBackList, "Children that could not be sent."),
+    Operation("files", Nothing, FileList, "Exported files and what became of them.", True),
+    Operation("work-list", Nothing, WorkList, "Failed records.", True),
+    Operation("alerts", Nothing, AlertList, "Alerts and tasks.", True),
+    Operation("case-events", ChildReference, CaseEvents, "Accesses on a child's file.", True),
+    Operation("exceptions", Nothing, ExceptionList, "What could not be filed.", True),
+    Operation("child-status", ChildReference, ChildStatus, "What a data worker sees of a child."),
+)
+
+CARE_OPERATIONS: Final = (
+    Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
+    Operation("look-up", LookUp, LookUpResult, "Look a person up by NHS number.", True),
+)
+
+SERVICE_OPERATIONS: Final = (
+    Operation("version", Nothing, Version, "Say what the service is.", True),
+    Operation("health", Nothing, Health, "Say whether it works, and what keeps it from working.", True),
+    Operation("reset", Reset, Nothing, "Empty the world and set its clock."),
+    Operation("set-clock", ServiceClock, Nothing, "Move the world's clock."),
+    Operation("set-pds", SetPds, Nothing, "Switch the demographic service on or off."),
+    Operation("put-people", PutPeople, Nothing, "Put people on the demographic service."),
+    Operation("retire-numbers", RetireNumbers, Nothing, "Retire NHS numbers and tell the authorities."),
+    Operation("hold-notifications", HoldNotifications, Nothing, "Let access notifications wait."),
+    Operation("flush-notifications", Nothing, Flushed, "Send the notifications that wait."),
+    Operation("silence", Silence, Nothing, "Leave an authority's files unanswered."),
+    Operation("deliver", Deliver, Delivered, "Put a given file into an authority's receiving folder."),
+    Operation("explain", Explain, Held, "Say what is held under a number."),
+)
+
+OPERATIONS: Final = {"service": SERVICE_OPERATIONS, "authority": AUTHORITY_OPERATIONS, "care": CARE_OPERATIONS}

@@ -1,0 +1,1 @@
+"""MESH store-and-forward, folder pairs and plain folders."""

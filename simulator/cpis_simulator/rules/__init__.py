@@ -1,0 +1,1 @@
+"""Model in, findings out, by requirement id."""

@@ -1,0 +1,1 @@
+"""CP-IS itself: demographics, register, uploads, lookups, notifications."""

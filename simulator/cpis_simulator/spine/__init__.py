@@ -1,0 +1,1 @@
+"""Delivery, contracts and fault scripts of the mock Spine."""

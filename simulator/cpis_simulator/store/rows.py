@@ -1,0 +1,193 @@
+"""Values of the model as the text that a row holds, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from cpis_simulator.model import (
+    Author,
+    AuthorName,
+    DeviceAuthor,
+    LocalId,
+    NotifiedAccess,
+    Organisation,
+    PersonAuthor,
+    ProtectionPlan,
+    ResponsiblePerson,
+    Subject,
+    SubjectKind,
+    Telecom,
+)
+from cpis_simulator.service.notifications import Notice
+from cpis_simulator.service.pds import Person, PersonName
+from cpis_simulator.service.register import Entry, Holding
+from cpis_simulator.vocabulary import PlanType
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant(count: int) -> datetime:
+    """The UTC instant of so many microseconds."""
+    return _EPOCH + count * _MICROSECOND
+
+
+def write_person(person: Person) -> dict[str, object]:
+    """A row of `people`."""
+    return {
+        "nhs_number": person.nhs_number,
+        "given": person.name.given,
+        "family": person.name.family,
+        "birth_date": person.birth_date.isoformat(),
+        "previous_names": _encode([[n.given, n.family] for n in person.previous_names]),
+        "sensitive": int(person.sensitive),
+        "inactive": int(person.inactive),
+        "superseded_by": person.superseded_by,
+    }
+
+
+def read_person(row: Any) -> Person:
+    """From the columns of `people`, in their order."""
+    number, given, family, born, previous, sensitive, inactive, superseded_by = row
+    names = () if previous == "[]" else tuple(PersonName(*name) for name in json.loads(previous))
+    return Person(
+        number,
+        PersonName(given, family),
+        date.fromisoformat(born),
+        names,
+        bool(sensitive),
+        bool(inactive),
+        superseded_by,
+    )
+
+
+def write_holding(holding: Holding) -> str:
+    """The body of a row of `holdings`."""
+    return _encode(
+        [
+            _organisation(holding.authority),
+            [
+                [s.kind, s.nhs_number, s.given, s.family, s.birth_date.isoformat(), _local_id(s.local_id)]
+                for s in holding.subjects
+            ],
+            [
+                [
+                    e.plan.plan_type,
+                    e.plan.start.isoformat(),
+                    e.plan.end and e.plan.end.isoformat(),
+                    e.plan.delete and e.plan.delete.isoformat(),
+                    e.kind,
+                    e.file_id,
+                ]
+                for e in holding.entries
+            ],
+        ]
+    )
+
+
+def read_holding(nhs_number: str, body: str) -> Holding:
+    """From a row of `holdings`."""
+    authority, subjects, entries = json.loads(body)
+    return Holding(
+        nhs_number,
+        _read_organisation(authority),
+        tuple(
+            Subject(SubjectKind(kind), number, date.fromisoformat(born), given, family, _read_local_id(local_id))
+            for kind, number, given, family, born, local_id in subjects
+        ),
+        tuple(
+            Entry(
+                ProtectionPlan(
+                    PlanType(plan_type),
+                    datetime.fromisoformat(start),
+                    end and datetime.fromisoformat(end),
+                    delete and datetime.fromisoformat(delete),
+                ),
+                SubjectKind(kind),
+                file_id,
+            )
+            for plan_type, start, end, delete, kind, file_id in entries
+        ),
+    )
+
+
+def write_author(author: Author) -> str:
+    """The author of a query."""
+    organisation = _organisation(author.organisation)
+    if isinstance(author, PersonAuthor):
+        role = [author.role_code, author.role_name, author.user_id, author.role_profile_id]
+        return _encode(["person", organisation, *role, _name(author.name)])
+    responsible = [[p.role_code, p.role_name, _name(p.name)] for p in author.responsible]
+    return _encode(["device", organisation, author.asid, responsible])
+
+
+@lru_cache(maxsize=2048)
+def read_author(text: str) -> Author:
+    """From `write_author`. Kept, because the same people ask again and again."""
+    kind, organisation, *rest = json.loads(text)
+    if kind == "person":
+        role_code, role_name, user_id, profile, name = rest
+        return PersonAuthor(role_code, role_name, user_id, _read_name(name), _read_organisation(organisation), profile)
+    asid, responsible = rest
+    people = tuple(ResponsiblePerson(code, role, _read_name(name)) for code, role, name in responsible)
+    return DeviceAuthor(asid, _read_organisation(organisation), people)
+
+
+def write_notice(notice: Notice) -> str:
+    """The body of a row of `notices`."""
+    access = notice.access
+    return _encode(
+        [
+            _organisation(notice.recipient),
+            notice.upload_file_id,
+            access.effective_time.isoformat(),
+            access.event_id,
+            write_author(access.author),
+            access.nhs_number,
+            _local_id(access.local_id),
+        ]
+    )
+
+
+def read_notice(body: str) -> Notice:
+    """From `write_notice`."""
+    recipient, file_id, effective, event_id, author, number, local_id = json.loads(body)
+    access = NotifiedAccess(
+        datetime.fromisoformat(effective), event_id, read_author(author), number, _read_local_id(local_id)
+    )
+    return Notice(_read_organisation(recipient), file_id, access)
+
+
+def _organisation(value: Organisation) -> list[object]:
+    return [value.ods_code, value.name, [[t.value, t.use] for t in value.telecom], value.is_site]
+
+
+def _read_organisation(value: list[Any]) -> Organisation:
+    code, name, telecom, is_site = value
+    return Organisation(code, name, tuple(Telecom(*t) for t in telecom), is_site)
+
+
+def _local_id(value: LocalId | None) -> list[object] | None:
+    return [value.extension, value.assigning_authority] if value else None
+
+
+def _read_local_id(value: list[Any] | None) -> LocalId | None:
+    return LocalId(*value) if value else None
+
+
+def _name(value: AuthorName) -> list[object]:
+    return [value.family, list(value.given), value.prefix, value.suffix, value.use]
+
+
+def _read_name(value: list[Any]) -> AuthorName:
+    family, given, prefix, suffix, use = value
+    return AuthorName(family, tuple(given), prefix, suffix, use)

@@ -1,0 +1,119 @@
+"""Tables of a world: one row or few for each question that is asked often, JSON for what is read as a whole.
+
+Only text and whole numbers are stored, so that statements can be compiled once and run without conversions, and SQLite
+and PostgreSQL hold the same. Instants are microseconds since 1970 UTC (`..._us`), or ISO text where the offset matters.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+VERSION: Final = "1"
+"""Raised with any change of these tables; a store of another version is refused."""
+
+metadata: Final = MetaData()
+
+# SQLite numbers rows by itself only where the key is declared INTEGER.
+_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+world = Table(
+    "world",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("clock_offset_us", BigInteger, nullable=False),
+    Column("pds_available", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("counter", BigInteger, nullable=False),  # Numbers the names of notification files.
+    Column("epoch", BigInteger, nullable=False),  # Rises with whatever could change how an upload is judged.
+)
+
+silent = Table("silent", metadata, Column("authority", Text, primary_key=True))
+
+documents = Table("documents", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+people = Table(
+    "people",
+    metadata,
+    Column("nhs_number", Text, primary_key=True),
+    Column("given", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("birth_date", Text, nullable=False),
+    Column("previous_names", Text, nullable=False),
+    Column("sensitive", Integer, nullable=False),
+    Column("inactive", Integer, nullable=False),
+    Column("superseded_by", Text),
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("nhs_number", Text, primary_key=True),
+    Column("authority", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+queries = Table(
+    "queries",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("nhs_number", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("effective", Text, nullable=False),
+    Column("effective_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("silent", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("listed", Integer, nullable=False),
+    Column("author_key", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Index("queries_by_event", "event_id", "nhs_number"),
+    Index("queries_by_author", "nhs_number", "author_key", "listed", "effective_us"),
+    Index("queries_by_time", "nhs_number", "listed", "effective_us"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("authority", Text, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("authority", Text, primary_key=True),
+    Column("file_id", Text, primary_key=True),
+    Column("number", BigInteger),
+    Column("standing", Text, nullable=False),
+    Index("files_by_number", "authority", "standing", "number"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("claim_id", Text, primary_key=True),
+    Column("authority", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("destination", Text, nullable=False),  # `archive` or `failed`: where the file goes when all is done.
+    Column("at_us", BigInteger, nullable=False),
+    Index("claims_by_time", "authority", "at_us"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("delivery", Text, nullable=False, unique=True),
+    Column("authority", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("state", Text, nullable=False),  # `pending`, `staged`, `delivered`
+    Index("outbox_by_state", "state", "seq"),
+)

@@ -1,0 +1,135 @@
+"""The statements of a world, compiled once for the database at hand.
+
+Compiling and converting costs SQLAlchemy more than SQLite needs to answer; on the lookup path that is most of the
+time. So the statements that a lookup runs are compiled to text here and their values, all text or whole numbers, are
+handed to the driver as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Engine,
+    Integer,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.elements import ClauseElement
+
+from cpis_simulator.store import schema
+
+_ONE: Final = literal_column("1", Integer)
+_NO_OFFSET: Final = literal_column("0", Integer)
+"""Said outright, because SQLite's dialect would add it as one more value."""
+
+
+def _p(number: int, kind: Any = Text) -> BindParameter[Any]:
+    """The value at a position of `Prepared.bound`."""
+    return bindparam(f"p{number}", type_=kind)
+
+
+def _hot() -> dict[str, ClauseElement]:
+    """The statements that a lookup or a delivery runs, by name."""
+    world, queries, outbox = schema.world, schema.queries, schema.outbox
+    return {
+        "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch),
+        "person": select(schema.people).where(schema.people.c.nhs_number == _p(0)),
+        "holdings": select(schema.holdings.c.body)
+        .where(schema.holdings.c.nhs_number == _p(0))
+        .order_by(schema.holdings.c.authority),
+        "earlier_query": select(func.max(queries.c.found)).where(
+            queries.c.event_id == _p(0), queries.c.nhs_number == _p(1), queries.c.silent == _p(2, Integer)
+        ),
+        "last_listed": select(func.max(queries.c.effective_us)).where(
+            queries.c.nhs_number == _p(0),
+            queries.c.author_key == _p(1),
+            queries.c.listed == _ONE,
+            queries.c.effective_us <= _p(2, BigInteger),
+        ),
+        "history": select(queries.c.effective, queries.c.event_id, queries.c.author)
+        .where(queries.c.nhs_number == _p(0), queries.c.listed == _ONE)
+        .order_by(queries.c.effective_us.desc(), queries.c.seq.desc())
+        .limit(_p(1, Integer))
+        .offset(_NO_OFFSET),
+        "add_query": _insert(
+            queries,
+            "nhs_number event_id effective effective_us received_us silent found listed author_key author",
+        ),
+        "add_notice": _insert(schema.notices, "authority made_us body"),
+        "count": update(world).values(counter=world.c.counter + _ONE).returning(world.c.counter),
+        "add_delivery": _insert(outbox, "delivery authority kind name body state"),
+        "deliveries": select(
+            outbox.c.seq,
+            outbox.c.delivery,
+            outbox.c.authority,
+            outbox.c.kind,
+            outbox.c.name,
+            outbox.c.body,
+            outbox.c.state,
+        )
+        .where(outbox.c.state == _p(0), outbox.c.seq > _p(1, BigInteger))
+        .order_by(outbox.c.seq)
+        .limit(_p(2, Integer))
+        .offset(_NO_OFFSET),
+    }
+
+
+def _insert(table: Table, columns: str) -> Insert:
+    """Insert the values of these columns, in this order."""
+    values = {name: _p(number, table.c[name].type) for number, name in enumerate(columns.split())}
+    return table.insert().values(values).inline()
+
+
+class Prepared:
+    """Statements ready for one database.
+
+    Args:
+        engine: The database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Compile the hot statements; build the others once."""
+        self._texts: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+        for name, statement in _hot().items():
+            compiled = statement.compile(dialect=engine.dialect)
+            places = compiled.positiontup if compiled.positional else None  # type: ignore[attr-defined]  # of SQL compilers
+            order = None if places is None else tuple(int(place[1:]) for place in places)
+            self._texts[name] = (str(compiled), order)
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self.upsert_person = _upsert(insert, schema.people)
+        self.upsert_holding = _upsert(insert, schema.holdings)
+        self.upsert_file = _upsert(insert, schema.files)
+        self.upsert_document = _upsert(insert, schema.documents)
+        self.people: Select[Any] = select(schema.people).where(
+            schema.people.c.nhs_number.in_(bindparam("numbers", expanding=True))
+        )
+        self.holdings_of: Select[Any] = select(schema.holdings.c.nhs_number, schema.holdings.c.body).where(
+            schema.holdings.c.authority == bindparam("ods_code"),
+            schema.holdings.c.nhs_number.in_(bindparam("numbers", expanding=True)),
+        )
+
+    def bound(self, name: str, values: Sequence[object]) -> tuple[str, Any]:
+        """A hot statement's text, and its values as the driver takes them."""
+        text, order = self._texts[name]
+        if order is None:
+            return text, {f"p{number}": value for number, value in enumerate(values)}
+        return text, tuple(values[place] for place in order)
+
+
+def _upsert(insert: Any, table: Table) -> Any:
+    """Insert a row, or replace all of the one with the same key."""
+    statement = insert(table)
+    replaced = {c.name: statement.excluded[c.name] for c in table.c if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced)

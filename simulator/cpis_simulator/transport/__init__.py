@@ -1,0 +1,1 @@
+"""Sockets, TLS, folders and the HTTP client; knows no role."""

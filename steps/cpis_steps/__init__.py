@@ -1,0 +1,1 @@
+"""Gherkin steps by flow, the pytest plugin, the recorder and the runner."""

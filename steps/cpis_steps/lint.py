@@ -1,0 +1,80 @@
+"""Feature files against the house rules: what would only surface at run time, or pass unseen, is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cpis_reports.catalogue import requirements, tests
+from cpis_reports.checks import CHECKS
+from cpis_reports.suite import load_suite
+from cpis_steps.features import REQUIREMENT_TAG, TEST_TAG, FeatureScenario, read_feature, suite_folder
+from cpis_steps.phrases import nearest, phrases
+from cpis_steps.selection import doubled
+
+OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty"))
+
+
+def lint_files(files: Sequence[Path]) -> list[str]:
+    """All problems of some feature files, as `file:line: problem`.
+
+    Raises:
+        ConfigError: For a file that is no Gherkin.
+    """
+    scenarios = [s for file in files for s in read_feature(file)]
+    problems = [f"{name}: two scenarios of one name; only one of them would be played" for name in doubled(scenarios)]
+    for scenario in scenarios:
+        problems += [f"{_short(scenario.file)}:{line}: {text}" for line, text in _problems(scenario)]
+    if any(suite_folder() in file.parents for file in files):
+        _, errors = load_suite(suite_folder(), scenarios=[(s.test, s.id) for s in scenarios], checks=CHECKS)
+        problems += errors
+    return list(dict.fromkeys(problems))
+
+
+def _problems(scenario: FeatureScenario) -> list[tuple[int, str]]:
+    found = [(scenario.line, text) for text in _tag_problems(scenario)]
+    kinds = _kinds(scenario)
+    if kinds.count("when") == 0:
+        found.append((scenario.line, "no When: what is the event?"))
+    if "then" not in kinds:
+        found.append((scenario.line, "no Then: nothing would be judged"))
+    order = [kind for n, kind in enumerate(kinds) if n == 0 or kinds[n - 1] != kind]
+    if order.count("when") > 1:
+        found.append((scenario.line, "a When after a Then: a second act is a second scenario"))
+    for step, kind in zip(scenario.steps, kinds, strict=True):
+        fitting = [p for p in phrases() if p.fits(step.text) and p.keyword.lower() in (kind, "none")]
+        if not fitting:
+            near = "; ".join(nearest(step.text))
+            found.append((step.line, f"no {kind.title()} has the words '{step.text}'; nearest: {near}"))
+        elif len(fitting) > 1:
+            both = "; ".join(p.text for p in fitting)
+            found.append((step.line, f"more than one step fits '{step.text}': {both}"))
+    return found
+
+
+def _kinds(scenario: FeatureScenario) -> list[str]:
+    kinds: list[str] = []
+    for step in scenario.steps:
+        word = step.keyword.lower()
+        kinds.append(word if word in ("given", "when", "then") else (kinds[-1] if kinds else "given"))
+    return kinds
+
+
+def _tag_problems(scenario: FeatureScenario) -> list[str]:
+    named = [t for t in scenario.tags if TEST_TAG.fullmatch(t)]
+    found = [f"@{t} is no catalogue test" for t in named if t not in tests()]
+    if len(named) > 1:
+        found.append(f"more than one catalogue test: {', '.join(named)}")
+    ids = [t for t in scenario.tags if REQUIREMENT_TAG.fullmatch(t)]
+    found += [f"@{t} is no requirement" for t in ids if t not in requirements()]
+    known = {*named, *ids, *OTHER_TAGS, scenario.flow}
+    found += [f"unknown tag @{t}" for t in scenario.tags if t not in known]
+    if named and named[0] in tests():
+        judged = {r for role in tests()[named[0]].judges.values() for r in role}
+        found += [f"@{named[0]} judges {r}, which is not tagged" for r in sorted(judged - set(ids))]
+        found += [f"@{r} is not judged by {named[0]}" for r in ids if r not in judged and r in requirements()]
+    return found
+
+
+def _short(file: Path) -> str:
+    return f"{file.parent.name}/{file.name}"

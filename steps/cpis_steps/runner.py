@@ -1,0 +1,241 @@
+"""A run from the outside: plan it, play it in a process of its own, put its record together."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cpis_fixtures.config import CAPABILITIES, load_config
+from cpis_fixtures.plan import BASE_INSTANT, PLAN_VARIABLE, RunPlan, new_plan
+from cpis_reports.bundle import seal
+from cpis_reports.checks import CHECKS
+from cpis_reports.render import write_reports
+from cpis_reports.results import Attempt, OwnPerson, Product, Results, Run, Scenario, Stop, write_results
+from cpis_reports.suite import load_suite
+from cpis_reports.verdicts import exit_code, judge
+from cpis_simulator.errors import ConfigError
+from cpis_simulator.store.journal import JOURNAL, join
+from cpis_steps.features import feature_files, read_feature, suite, suite_folder
+from cpis_steps.lint import lint_files
+from cpis_steps.selection import is_for, selected
+
+COMMAND = [
+    *(sys.executable, "-m", "pytest", "--pyargs", "cpis_features"),
+    *("-p", "cpis_steps.plugin", "-p", "pytest_bdd.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"),
+    *("--import-mode=importlib", "--strict-markers", "--strict-config"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for."""
+
+    features: tuple[Path, ...] = ()
+    config: Path | None = None
+    role: str | None = None
+    expression: str = ""
+    tags: tuple[str, ...] = ()
+    seed: int | None = None
+    challenge: str = ""
+    jobs: int = 1
+    shuffle: bool = False
+    out: Path = Path("reports/out")
+    require_conformant: bool = False
+
+
+def plan_of(request: Request) -> RunPlan:
+    """Turn a request into a plan.
+
+    Raises:
+        ConfigError: The request does not make sense; nothing was started.
+    """
+    config = load_config(request.config)
+    role = request.role or config.system_under_test.role
+    if role not in CAPABILITIES:
+        raise ConfigError("Unknown role", expected=", ".join(CAPABILITIES), found=role)
+    if role != "authority" and config.system_under_test.start.kind != "bundled":
+        raise ConfigError(
+            f"Role {role} can so far be played by the bundled system only",
+            mend="Leave out system_under_test.start, or test an authority.",
+        )
+    offered = config.lanes()
+    if offered is not None and request.jobs > offered:
+        raise ConfigError(
+            "More jobs than the product has lanes",
+            where="--jobs",
+            expected=f"at most {offered} (system_under_test.lanes)",
+            found=request.jobs,
+            mend="Each job needs an instance or tenant of its own: run fewer, or say how many there are.",
+        )
+    if request.jobs > 1 and (config.service.port or config.service.control_port):
+        raise ConfigError("More than one job cannot share the fixed ports of [service]", mend="Leave them at 0.")
+    plan = new_plan(config, out=request.out, role=role, seed=request.seed)  # type: ignore[arg-type]  # checked above
+    plan = plan.model_copy(
+        update={
+            "challenge": request.challenge,
+            "jobs": request.jobs,
+            "shuffle": request.shuffle,
+            "features": feature_files(request.features) if request.features else [],
+            "expression": request.expression,
+            "tags": list(request.tags),
+        }
+    )
+    if not selected(plan):
+        raise ConfigError(
+            "No scenario is selected", expected="at least one", mend="Look at `cpis requirements --tests`, or at -k, --tag."
+        )
+    return plan
+
+
+def check_features(request: Request) -> list[str]:
+    """What is wrong with the features of a request; nothing is started."""
+    load_config(request.config)
+    return lint_files(feature_files(request.features or [suite_folder()]))
+
+
+def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
+    """Play a run and write its bundle; says how it goes.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: The request does not make sense; nothing was started.
+    """
+    plan = plan_of(request)
+    path = plan.write()
+    scenarios = len(selected(plan))
+    say(f"run {plan.run_id}: role {plan.role}, {scenarios} scenarios, seed {plan.seed}, {plan.jobs} lane(s)")
+    environment = {**os.environ, PLAN_VARIABLE: str(path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
+        environment.pop(name, None)
+    command = [*COMMAND, "--rootdir", str(plan.folder), "-c", str(_ini(plan))]
+    if plan.jobs > 1:
+        command += ["-p", "xdist.plugin", "-n", str(plan.jobs), "--dist", "load"]
+    code = subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
+    results = put_together(plan, code)
+    reports = write_reports(plan.folder)
+    _point_latest(plan)
+    say(results.summary.claim)
+    say(f"status: {results.summary.status}")
+    for report in reports:
+        say(f"report: {_shown(report)}")
+    for error in results.errors[:10]:
+        say(f"suite error: {error}")
+    return exit_code(results, require_conformant=request.require_conformant)
+
+
+def put_together(plan: RunPlan, code: int = 0) -> Results:
+    """Join the lanes, judge what was recorded, write `results.json`."""
+    told = _told(plan)
+    lanes = sorted((plan.folder / "lanes").glob("*")) if (plan.folder / "lanes").exists() else []
+    lanes = [lane for lane in lanes if (lane / JOURNAL).exists()]
+    numbers = {lane.name: mapping for lane, mapping in join(lanes, plan.folder).items()} if lanes else {}
+    recorded = {t["scenario"]["id"]: _renumbered(t, numbers.get(t["lane"], {})) for t in told}
+    missing = Stop(cause="harness", reason=f"the process that plays the scenarios ended early (exit {code})")
+    scenarios = []
+    for planned in selected(plan):
+        scenario = recorded.get(planned.id) or Scenario(
+            id=planned.id,
+            name=planned.name,
+            feature=f"{planned.file.parent.name}/{planned.file.name}",
+            line=planned.line,
+            tags=list(planned.tags),
+            test=planned.test,
+            requirements=planned.requirements,
+            attempts=[Attempt(stop=missing)],
+        )
+        scenarios.append(scenario)
+    own = [s for file in feature_files(plan.features or [suite_folder()]) for s in read_feature(file)]
+    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role)}
+    pairs = [(s.test, s.id) for s in known.values()]
+    called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
+    sha256, count = seal(plan.folder) if lanes else (None, None)
+    config = plan.config
+    people = {p["nhs_number"]: OwnPerson(**p) for t in told for p in t["people"]}
+    run = Run(
+        id=plan.run_id,
+        role=plan.role,
+        seed=plan.seed,
+        challenge=plan.challenge,
+        started=plan.started.isoformat(timespec="seconds"),
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        harness_version=version("cpis-harness"),
+        product=Product(**config.product.model_dump()),
+        base=BASE_INSTANT.isoformat(),
+        settings=_json(config.settings.changed()),
+        claims=config.system_under_test.claims,
+        capabilities=config.system_under_test.capabilities or None,
+        selection=plan.selection,
+        evidence_sha256=sha256,
+        evidence_records=count,
+        people=list(people.values()),
+    )
+    results = judge(Results(run=run, scenarios=scenarios, suite=called, errors=errors))
+    write_results(plan.folder / "results.json", results)
+    return results
+
+
+def _told(plan: RunPlan) -> list[dict[str, Any]]:
+    """What the lanes reported, scenario by scenario."""
+    file = plan.folder / "scenarios.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _renumbered(told: dict[str, Any], numbers: dict[int, int]) -> Scenario:
+    """A lane's scenario with the numbers that its evidence has in the joined journal."""
+    scenario = Scenario.model_validate(told["scenario"])
+
+    def new(seq: int) -> int:
+        return numbers.get(seq, seq)
+
+    attempts = []
+    for attempt in scenario.attempts:
+        checks = [
+            c.model_copy(
+                update={"since": new(c.since), "until": new(c.until), "evidence": sorted(map(new, c.evidence))}
+            )
+            for c in attempt.checks
+        ]
+        attempts.append(attempt.model_copy(update={"checks": checks}))
+    return scenario.model_copy(update={"attempts": attempts})
+
+
+def _json(value: object) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _ini(plan: RunPlan) -> Path:
+    """An ini of the run's own, so that nobody else's settings reach it."""
+    path = plan.folder / "pytest.ini"
+    path.write_text("[pytest]\n", encoding="utf-8")
+    return path
+
+
+def _point_latest(plan: RunPlan) -> None:
+    """`latest` leads to the newest run; a copy of its name where links are not allowed."""
+    latest = plan.folder.parent / "latest"
+    try:
+        if latest.is_symlink() or latest.is_file():
+            latest.unlink()
+        latest.symlink_to(plan.folder.name, target_is_directory=True)
+    except OSError:
+        latest.with_suffix(".txt").write_text(plan.folder.name, encoding="utf-8")
+
+
+def _shown(path: Path) -> str:
+    """Relative to here where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

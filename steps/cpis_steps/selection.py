@@ -1,0 +1,57 @@
+"""Which scenarios a run plays, and why the others are left out."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from cpis_fixtures.plan import RunPlan, plan_of_process
+from cpis_reports.catalogue import tests
+from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
+
+
+def planned_features() -> list[Path]:
+    """Feature files of this process's plan; the whole suite without one."""
+    plan = plan_of_process()
+    return feature_files(plan.features if plan and plan.features else [suite_folder()])
+
+
+def is_for(scenario: FeatureScenario, role: str) -> bool:
+    """The scenario's catalogue test can put the role under test; one without a test is for everybody."""
+    test = tests().get(scenario.test or "")
+    return test is None or role in test.profile
+
+
+def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
+    """By role, words and tags."""
+    words = plan.expression.lower().split()
+    text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
+    return (
+        is_for(scenario, plan.role)
+        and all(w.replace("-", " ") in text for w in words)
+        and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
+    )
+
+
+def selected(plan: RunPlan) -> list[FeatureScenario]:
+    """The plan's scenarios, in the order in which they are played."""
+    files = feature_files(plan.features or [suite_folder()])
+    chosen = [s for file in files for s in read_feature(file) if is_selected(s, plan)]
+    if plan.shuffle:
+        random.Random(plan.seed).shuffle(chosen)
+    return chosen
+
+
+def number_blocks(plan: RunPlan) -> dict[str, int]:
+    """A block of NHS numbers for each scenario: fixed by the suite, so that a selection does not move them."""
+    ids = [s.id for s in suite()]
+    known = set(ids)
+    own = [s.id for file in (feature_files(plan.features) if plan.features else []) for s in read_feature(file)]
+    return {scenario: n for n, scenario in enumerate([*ids, *(i for i in own if i not in known)])}
+
+
+def doubled(scenarios: Iterable[FeatureScenario]) -> list[str]:
+    """Ids that more than one scenario has: pytest-bdd would play only one of them."""
+    return [name for name, times in Counter(s.id for s in scenarios).items() if times > 1]

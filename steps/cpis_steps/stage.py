@@ -1,0 +1,290 @@
+"""The stage of a scenario: its people, and the acts that steps are made of.
+
+An act does something through an actor and waits, with a deadline, for what should follow from it. It never judges: what
+did or did not follow is left to checks, on the evidence.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from time import sleep as pause
+from collections.abc import Callable
+from typing import TypeVar
+
+from cpis_fixtures.actors import AuthorityActor, CareActor, ServiceActor
+from cpis_fixtures.care_settings import CareSetting, care_setting
+from cpis_fixtures.cast import Cast, CastPlan, Person
+from cpis_fixtures.lane import Lane
+from cpis_simulator import driving
+from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
+from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.driving import Nothing, Shape
+from cpis_simulator.errors import HarnessError, PeerError
+from cpis_simulator.evidence import FILE_DROP, Evidence
+from cpis_simulator.vocabulary import PlanType
+
+S = TypeVar("S", bound=Shape)
+
+SERVICE_S = 60.0
+"""Seconds that our own service may take for an answer; a limit, not an expectation."""
+
+AccessFacts = dict[str, str]
+Wanted = Callable[[Evidence], bool]
+
+
+class Stage:
+    """Everything that one scenario has brought in.
+
+    Args:
+        lane: Where it plays.
+        cast: Its people.
+        scenario_id: Its id.
+        test: Its catalogue test, if any.
+    """
+
+    def __init__(self, lane: Lane, cast: Cast, scenario_id: str, test: str | None = None) -> None:
+        """Nothing has happened yet."""
+        self.lane = lane
+        self.test = test
+        self.cast = cast
+        self.scenario_id = scenario_id
+        self.since = 0
+        self.moments: dict[str, int] = {}
+        self.accesses: dict[str, AccessFacts] = {}
+        self.old_numbers: dict[str, str] = {}
+        self.new_numbers: dict[str, str] = {}
+        self.workers: dict[str, list[str]] = {}
+        self.elsewhere: list[tuple[RegisteredAuthority, CastPlan]] = []
+        self.marker_event: str | None = None
+        self.telephone: str | None = None
+        self.detail: list[str] | None = None
+        self.held = False
+        self._base = lane.base or datetime.now(UTC).replace(microsecond=0)
+        self._minutes = 0
+
+    @property
+    def authority(self) -> AuthorityActor:
+        """The authority's system."""
+        return self.lane.authority
+
+    @property
+    def care(self) -> CareActor:
+        """The unscheduled-care client."""
+        return self.lane.care
+
+    @property
+    def service(self) -> ServiceActor:
+        """The mock Spine."""
+        return self.lane.service
+
+    @property
+    def ods(self) -> str:
+        """Code of the authority under test."""
+        return self.lane.ods
+
+    @property
+    def today(self) -> date:
+        """The day that the clocks show."""
+        return self.cast.today
+
+    # People and plans
+
+    def record(self, person: Person, *, on_pds: bool = True) -> Person:
+        """Have the authority record someone whom PDS knows."""
+        if on_pds and person.nhs_number is not None:
+            self.put_on_pds(person)
+        person.child_id = self.authority.ask("record-child", person.details(), driving.ChildReference).child_id
+        return person
+
+    def put_on_pds(self, person: Person, **changed: object) -> None:
+        """Have PDS know someone, with details of its own where given."""
+        known = person.on_pds().model_copy(update=changed)
+        self.service.do("put-people", driving.PutPeople(people=[known]))
+
+    def open_plan(
+        self,
+        person: Person,
+        plan_type: PlanType,
+        *,
+        start: date | None = None,
+        due: date | None = None,
+        section: str | None = None,
+        notes: str | None = None,
+    ) -> CastPlan:
+        """Have a social worker open a plan."""
+        if start is None:
+            start = self.today - timedelta(days=self.cast.rng(f"start {person.who} {plan_type}").randrange(20, 90))
+        plan = CastPlan(plan_type, start, end=due)
+        request = driving.PlanDetails(
+            child_id=person.child_id,
+            plan_type=plan_type,
+            start=start,
+            due=due,
+            legal_status=section,
+            notes=notes,
+        )
+        plan.plan_id = self.authority.ask("record-plan", request, driving.PlanReference).plan_id
+        person.plans.append(plan)
+        return plan
+
+    def open_unborn_plan(self, mother: Person) -> CastPlan:
+        """Open an unborn child's plan under the mother, due in some months."""
+        due = self.today + timedelta(days=self.cast.rng(f"due {mother.who}").randrange(40, 150))
+        return self.open_plan(mother, PlanType.UNBORN, due=due)
+
+    def change(self, person: Person, **changed: object) -> None:
+        """Have a person's details corrected in the authority's system."""
+        request = driving.ChangeChild.model_validate({"child_id": person.child_id, **changed})
+        self.authority.ask("change-child", request, Nothing)
+
+    # Files
+
+    def export(self) -> driving.Export | None:
+        """Have the authority export; waits until a file came, if it says that it made one.
+
+        A refusal or failure is left to the checks: it is in the evidence.
+        """
+        since = self.lane.since_now()
+        answer = self.authority.call("export", Nothing())
+        if answer.status != "answered":
+            return None
+        try:
+            result = driving.Export.model_validate(answer.body)
+        except ValueError:
+            return None
+        if result.exported:
+            self.wait_for(_uploaded(self.ods), since=since, within=self.lane.plan.config.wait.export_s)
+        return result
+
+    def exchange(self) -> None:
+        """Have the authority export, the service answer, and the authority collect the answer."""
+        since = self.lane.since_now()
+        self.export()
+        if _uploaded(self.ods)(self.seen(since)):
+            self.wait_for(_responded(self.ods, "acknowledgement"), since=since, within=SERVICE_S)
+            self.authority.collect()
+
+    def history(self, code: str) -> None:
+        """An exchange that lies before the scenario's When, and must end with that file code.
+
+        Raises:
+            PeerError: No file came, or the service could not answer it so.
+        """
+        since = self.lane.since_now()
+        self.exchange()
+        evidence = self.seen(since)
+        replies = evidence.on(FILE_DROP, authority=self.ods, direction="response", kind="acknowledgement")
+        if not replies:
+            problems = self.service.problems()
+            if problems:
+                raise HarnessError("The service did not answer the authority's file", found=problems[0])
+            raise PeerError("No file of the authority came", party="authority", expected="one within export_s")
+        found = [c.code for c in decode_acknowledgement(evidence.body(replies[-1])).file_codes]
+        if found != [code]:
+            raise PeerError(
+                "The file was not answered as the scenario needs",
+                party="authority",
+                expected=code,
+                found=", ".join(found),
+            )
+        if self.authority.offers("files"):
+            self.read("files", Nothing(), driving.FileList, until=lambda _: True)
+
+    def leave_open(self) -> None:
+        """Have a file exported that the service picks up and leaves unanswered.
+
+        Raises:
+            PeerError: No file came.
+        """
+        self.service.do("silence", driving.Silence(authority=self.ods, silent=True))
+        since = self.lane.since_now()
+        self.export()
+        if not _uploaded(self.ods)(self.seen(since)):
+            if problems := self.service.problems():
+                raise HarnessError("The service does not pick files up", found=problems[0])
+            raise PeerError("No file of the authority came", party="authority", expected="one within export_s")
+
+    # Accesses
+
+    def instant(self) -> datetime:
+        """The next minute of the scenario, so that no two accesses have the same time."""
+        self._minutes += 1
+        return self._base + timedelta(minutes=self._minutes)
+
+    def event_id(self, label: str) -> str:
+        """An event id from the scenario's own generator."""
+        return str(uuid.UUID(int=self.cast.rng(f"event {label}").getrandbits(128), version=4)).upper()
+
+    def author(self, setting: CareSetting, label: str) -> driving.CareAuthor:
+        """A worker of the setting, made up for this access, so that nobody could have known the name before."""
+        return setting.author(self.cast.rng(f"author {label}"))
+
+    def look_up(self, person: Person, setting: str, label: str = "access") -> AccessFacts:
+        """Have a care setting look someone up, and wait until whoever must be told of it has been."""
+        chosen = care_setting(setting)
+        author = self.author(chosen, label)
+        since = self.lane.since_now()
+        request = driving.LookUp(
+            nhs_number=str(person.nhs_number),
+            author=author,
+            silent=chosen.silent,
+            event_id=self.event_id(label),
+            accessed=self.instant(),
+        )
+        facts = access_facts(request)
+        self.accesses[label] = facts
+        result = self.care.look_up(request)
+        if result.status == "found" and not chosen.scheduled and not self.held:
+            self.wait_for(_responded(self.ods, "access-notification"), since=since, within=SERVICE_S)
+            self.authority.collect()
+        return facts
+
+    # Waiting and reading
+
+    def seen(self, since: int = 0) -> Evidence:
+        """The scenario's evidence after a moment."""
+        return self.lane.tail.evidence(scenario=self.scenario_id, since=since)
+
+    def wait_for(self, wanted: Wanted, *, since: int, within: float) -> bool:
+        """Wait for evidence; False when the deadline passes first."""
+        return self.lane.tail.wait_for(wanted, scenario=self.scenario_id, since=since, within=within)
+
+    def read(self, operation: str, request: Shape, reply: type[S], *, until: Callable[[S], bool]) -> S:
+        """Read a list of the product, again and again until it fits or the product's time is up."""
+        within = 0.0 if self.authority.offers("collect") else self.lane.plan.config.wait.process_reply_s
+        return self.authority.read(operation, request, reply, until=until, within=within)
+
+    def wait_for_response(self, kind: str, *, since: int, authority: str | None = None) -> bool:
+        """Wait until a file of that kind stands in an authority's receiving folder."""
+        return self.wait_for(_responded(authority or self.ods, kind), since=since, within=SERVICE_S)
+
+    def rest(self) -> None:
+        """Give a product that does not keep order the time that its configuration says."""
+        pause(self.lane.plan.config.wait.quiet_s)
+
+    def rng(self, stream: str) -> random.Random:
+        """A generator of the scenario."""
+        return self.cast.rng(stream)
+
+
+def access_facts(request: driving.LookUp) -> AccessFacts:
+    """What an authority must be able to say of an access, as checks expect it."""
+    author = request.author
+    assert request.event_id is not None and request.accessed is not None
+    return {
+        "event_id": request.event_id,
+        "accessed": request.accessed.isoformat(),
+        "worker": " ".join([*author.given, author.family]),
+        "role": author.role_name,
+        "organisation": author.organisation_name,
+    }
+
+
+def _uploaded(authority: str) -> Wanted:
+    return lambda evidence: bool(evidence.on(FILE_DROP, authority=authority, direction="upload"))
+
+
+def _responded(authority: str, kind: str) -> Wanted:
+    return lambda evidence: bool(evidence.on(FILE_DROP, authority=authority, direction="response", kind=kind))

@@ -1,0 +1,160 @@
+"""`serve`, `care`, `lookup` and `generate` as a person at a terminal meets them."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cpis_cli.care import care
+from cpis_cli.generate import generate
+from cpis_cli.lookup import lookup
+from cpis_cli.serve import serve
+from cpis_simulator.driving import LookUp, LookUpResult, Nothing
+from cpis_simulator.transport.http_client import CallStatus, DriverClient
+from tests.simulator.lookup_examples import NURSE
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """`serve` sends the process's log to standard error, which the runner closes."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+def run(command: Callable[..., Any], *arguments: str) -> Result:
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, arguments)
+
+
+@contextmanager
+def process(command: str, *arguments: str, within: float = 20) -> Iterator[dict[str, Any]]:
+    """A command in a process of its own, until the ready line; ended with SIGTERM and expected to end well."""
+    code = f"import typer; from cpis_cli.{command} import {command}; typer.run({command})"
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    try:
+        line = child.stdout.readline()
+        assert line, f"no ready line: {child.communicate(timeout=within)[1].decode()}"
+        yield json.loads(line)
+        child.send_signal(signal.SIGTERM)
+        _, errors = child.communicate(timeout=within)
+        assert child.returncode == 0, errors.decode()
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Path:
+    path = tmp_path / "upload.xml"
+    result = run(generate, "upload", "--records", "20", "--seed", "3", "--out", str(path))
+    assert result.exit_code == 0, result.output
+    return path
+
+
+def numbers_in(upload: Path) -> list[str]:
+    from cpis_simulator.codecs.upload import decode_upload
+    from cpis_simulator.model import PlanRecord
+
+    records = [r for r in decode_upload(upload.read_bytes()).records if isinstance(r, PlanRecord)]
+    return [r.subjects[0].nhs_number for r in records if all(p.end is None and p.delete is None for p in r.plans)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM is not a request to end there")
+def test_a_served_spine_loads_a_file_answers_a_lookup_and_ends_when_told(tmp_path: Path, upload: Path) -> None:
+    arguments = ["--no-tls", "--drop", str(tmp_path / "drop"), "--load-upload", str(upload)]
+    with process("serve", *arguments) as ready:
+        assert ready["event"] == "ready"
+        assert ready["drop"]["Z99"] == str(tmp_path / "drop" / "Z99")
+        assert list((tmp_path / "drop" / "Z99" / "response").glob("*_RESP_*.xml"))
+        number = numbers_in(upload)[0]
+        found = run(lookup, number, "--url", ready["url"], "--format", "json")
+        assert found.exit_code == 0, found.output
+        assert LookUpResult.model_validate_json(found.stdout).status == "found"
+        silent = run(lookup, number, "--url", ready["url"], "--setting", "the dentist")
+        assert silent.exit_code == 0
+        assert silent.stdout.startswith("CP-IS alert: information is held.")
+        none = run(lookup, "9990001022", "--url", ready["url"])
+        assert none.exit_code == 0
+        assert none.stdout.startswith("No CP-IS record")
+        with process("care", "--url", ready["url"]) as client:
+            driver = DriverClient(client["url"])
+            assert driver.call("version", Nothing(), within=5).body["operations"] == ["version", "look-up"]
+            reply = driver.call("look-up", LookUp(nhs_number=number, author=NURSE), within=10)
+            assert (reply.status, reply.body["status"]) == (CallStatus.ANSWERED, "found")
+
+
+def test_a_number_that_may_not_be_asked_for_is_exit_1() -> None:
+    result = run(lookup, "9990001013")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("NHS number not verified")
+
+
+def test_nobody_there_is_exit_3_and_the_status_unknown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = run(lookup, "9990001014", "--url", f"http://127.0.0.1:{port}")
+    assert result.exit_code == 3
+    assert result.stdout.startswith("CP-IS status unknown")
+    assert "Is `cpis serve` running there?" in result.stderr
+    assert "event=" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        (serve, [], "--no-tls"),
+        (serve, ["--no-tls", "--workers", "2"], "--workers: expected 1, found 2"),
+        (serve, ["--no-tls", "--authority", "Q01"], "Unknown authority: expected one of Z99, Z98, Z97, found Q01"),
+        (serve, ["--no-tls", "--pds-unknown", "guess"], "expected learn or refuse, found guess"),
+        (serve, ["--no-tls", "--config", "absent.toml"], "absent.toml"),
+        (care, ["--url", "localhost:80"], "expected http://host:port"),
+        (lookup, ["9990001014", "--profile", "express"], "--profile express is not built yet"),
+        (lookup, ["9990001014", "--profile", "pigeon"], "expected sync, found pigeon"),
+        (lookup, ["9990001014", "--format", "xml"], "expected text or json, found xml"),
+        (lookup, ["9990001014", "--setting", "emergency dept"], "Did you mean emergency department"),
+        (generate, ["download", "--records", "1"], "expected upload, found download"),
+        (generate, ["upload", "--records", "1", "--authority", "Q01"], "expected one of Z99, Z98, Z97, found Q01"),
+    ],
+)
+def test_wrong_usage_is_exit_2_with_what_to_do(command: Callable[..., Any], arguments: list[str], said: str) -> None:
+    result = run(command, *arguments)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+
+
+def test_a_port_in_use_is_exit_3_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        result = run(serve, "--no-tls", "--port", port, "--drop", str(tmp_path / "drop"))
+    assert result.exit_code == 3
+    assert "Choose another port, or 0 for any free one" in result.stderr
+
+
+def test_a_generated_file_is_the_same_for_the_same_seed_and_day(tmp_path: Path) -> None:
+    for name in ("a.xml", "b.xml"):
+        arguments = ["--records", "5", "--seed", "9", "--day", "2026-01-05", "--file-id", "8", "--out", name]
+        arguments[-1] = str(tmp_path / name)
+        assert run(generate, "upload", *arguments).exit_code == 0
+    assert (tmp_path / "a.xml").read_bytes() == (tmp_path / "b.xml").read_bytes()
+    assert b'<id extension="8"/>' in (tmp_path / "a.xml").read_bytes()
+
+
+def test_a_generated_file_without_a_name_goes_to_standard_output() -> None:
+    result = run(generate, "upload", "--records", "1")
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith("</File>")
