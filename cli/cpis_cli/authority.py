@@ -9,7 +9,8 @@ import typer
 
 
 def authority(
-    port: Annotated[int, typer.Option(help="Port of the driver API; 0 takes any free one.")] = 8099,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the driver API, 0 for any free one.")] = 8099,
     drop: Annotated[Path, typer.Option(help="Root of the drop folders; files stand in <root>/<ODS>.")] = Path("drop"),
     ods: Annotated[str, typer.Option(help="ODS code of the authority.")] = "Z99",
     name: Annotated[str, typer.Option(help="Name of the authority.")] = "EXAMPLETON TEST COUNCIL",
@@ -29,18 +30,26 @@ def authority(
     no_reset: Annotated[bool, typer.Option("--no-reset", help="Do not offer reset.")] = False,
     no_clock: Annotated[bool, typer.Option("--no-clock", help="Do not offer set-clock.")] = False,
 ) -> None:
-    """Run the bundled local-authority system until it is told to stop.
+    """Run the bundled local-authority system: a driver API in front, a drop folder behind.
 
-    Prints one JSON line with the address of its driver API once it accepts connections.
+    Prints one JSON line with its address once it accepts connections. Ends on Ctrl-C.
 
     Example: cpis authority --drop ./drop --ods Z99 --fault twin-details-from-first-match
     """
     if list_faults:
         _list_faults()
         return
-    from cpis_simulator.apps.authority_process import Options, run
+    from cpis_cli.hosting import fail, run_until_told
+    from cpis_simulator.apps.authority_host import AuthorityHost
+    from cpis_simulator.apps.authority_system import AuthorityDriver
+    from cpis_simulator.apps.logs import start_logging
+    from cpis_simulator.apps.operations import operations_app
     from cpis_simulator.authority.caseload import Configuration
+    from cpis_simulator.authority.faults import faulty
+    from cpis_simulator.errors import CpisError
+    from cpis_simulator.transport.http_server import HttpServer
 
+    start_logging()
     configuration = Configuration(
         ods=ods,
         name=name,
@@ -51,17 +60,28 @@ def authority(
         full_files=full_files,
     )
     withheld = ({"reset"} if no_reset else set()) | ({"set-clock"} if no_clock else set())
-    run(
-        Options(
+    faults = tuple(fault or ())
+    try:
+        system = AuthorityHost(
             configuration,
-            port=port,
             drop=drop,
             state=state or Path("authority-state") / f"{ods}.sqlite",
-            faults=tuple(fault or ()),
+            kind=faulty(faults),
             other_children=other_children,
-            withheld=frozenset(withheld),
         )
-    )
+        driver = AuthorityDriver(system, withheld=frozenset(withheld), faults=faults)
+        server = HttpServer(operations_app("authority", driver), host=host, port=port)
+        system.start()
+        server.start()
+
+        def stop() -> None:
+            server.stop()
+            system.stop()
+
+        ready: dict[str, object] = {"event": "ready", "url": server.url, "ods": ods, "drop": str(drop.resolve())}
+        run_until_told(ready, stop)
+    except CpisError as error:
+        raise fail("authority", error) from error
 
 
 def _list_faults() -> None:

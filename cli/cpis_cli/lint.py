@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 
-def lint(paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default the suite.")] = None) -> None:
+def lint(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default the suite.")] = None,
+) -> None:
     """Check feature files: known steps and tags, one event, distinct names, tests and checks that agree.
 
     Example: cpis lint my.feature

@@ -17,17 +17,21 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Repeats the made-up data of a run; default a new one.")] = None,
     challenge: Annotated[str, typer.Option(help="An assessor's words that make the data unpredictable.")] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Lanes side by side; the product must offer as many.")] = 1,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="Play the scenarios in an order drawn from the seed.")] = False,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Play the scenarios in an order drawn from the seed.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where runs are written.")] = Path("reports/out"),
-    check: Annotated[bool, typer.Option("--check", help="Start nothing; look for undefined steps and bad tags.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Start nothing; look for undefined steps and bad tags.")
+    ] = False,
     require_conformant: Annotated[
         bool, typer.Option("--require-conformant", help="A gap in coverage is a failure too.")
     ] = False,
 ) -> None:
     """Run the accreditation suite and write a report.
 
-    Exit code 0: nothing failed; 1: something failed or stayed undecided; 2: wrong usage or configuration; 3: the harness
-    failed or the product was never reached.
+    Exit code 0: nothing failed; 1: something failed or stayed undecided; 2: wrong usage or configuration; 3: the
+    harness failed or the product was never reached.
 
     Example: cpis run --config cpis.toml -k "looked after"
     """

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 def serve(
+    more_uploads: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE…]", help="Further files of --load-upload.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Configuration with authorities and settings.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the lookup endpoint, 0 for any free one.")] = 0,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the control API, 0 for any free.")] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Serve plain HTTP, for a test network only.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; only 1 in this version.")] = 1,
-    load_upload: Annotated[list[Path] | None, typer.Option(help="Upload file to store before the start.")] = None,
+    load_upload: Annotated[list[Path] | None, typer.Option(help="Upload files to store before the start.")] = None,
     drop: Annotated[Path | None, typer.Option(help="Root of the drop folders; default ./drop.")] = None,
     store: Annotated[str | None, typer.Option(help="File or URL of the store; default a new one each time.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder to keep every message in; default none.")] = None,
@@ -62,7 +65,7 @@ def serve(
             )
             service = ServiceHost(settings, authorities, places)
             try:
-                for path in load_upload or []:
+                for path in (*(load_upload or ()), *(more_uploads or ())):
                     service.load_upload(path)
                 ready = service.serve()
             except BaseException:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cpis_reports.results import Results, read_results
 from cpis_simulator.errors import ConfigError
-from cpis_simulator.evidence import FIRST, Evidence, digest, read_journal, read_record
+from cpis_simulator.evidence import FIRST, Evidence, Record, digest, read_journal, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Bundle:
         evidence: Everything that crossed a border.
         problems: What is wrong with the chain of the journal.
         seal: Digest of the last whole line, and the number of records.
+        by_scenario: The records of each scenario, in order.
     """
 
     folder: Path
@@ -28,12 +29,13 @@ class Bundle:
     evidence: Evidence
     problems: tuple[str, ...]
     seal: tuple[str, int]
+    by_scenario: Mapping[str, Sequence[Record]]
 
     def of_scenario(self, scenario: str, *, since: int = 0, until: int | None = None) -> Evidence:
         """What a check of a scenario saw: its records after `since`, up to and including `until`."""
-        last = self.seal[1] if until is None else until
-        records = [r for r in self.evidence.records if r.scenario == scenario and since < r.seq <= last]
-        return Evidence(records, body_reader(self.folder))
+        records = self.by_scenario.get(scenario, ())
+        seen = [r for r in records if r.seq > since and (until is None or r.seq <= until)]
+        return Evidence(seen, body_reader(self.folder))
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -45,7 +47,12 @@ def read_bundle(folder: Path) -> Bundle:
     results = read_results(folder)
     lines = journal_lines(folder)
     records, problems = read_journal(lines)
-    return Bundle(folder, results, Evidence(records, body_reader(folder)), tuple(problems), seal_of(lines))
+    by_scenario: dict[str, list[Record]] = {}
+    for record in records:
+        if record.scenario is not None:
+            by_scenario.setdefault(record.scenario, []).append(record)
+    evidence = Evidence(records, body_reader(folder))
+    return Bundle(folder, results, evidence, tuple(problems), seal_of(lines), by_scenario)
 
 
 def journal_lines(folder: Path) -> list[bytes]:

@@ -10,22 +10,24 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cpis_reports import catalogue
+from cpis_reports.catalogue import Requirement
 from cpis_reports.checks.registry import Check
 from cpis_reports.results import CalledFor, Suite
-from cpis_reports.words import Party
 from cpis_simulator.errors import ConfigError
 
 CALLS_FOR: Final = "calls_for.csv"
 DISPOSITIONS: Final = "dispositions.csv"
-DISPOSITION_WORDS: Final = ("scenario", "not-yet", "needs-profile", "needs-role", "inspection", "own-tests")
+NO_SCENARIO: Final = "no scenario yet"
+NO_CHECK: Final = "no check is called for"
+DISPOSITION_WORDS: Final = ("not-yet", "needs-profile", "needs-role", "inspection", "own-tests")
 
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
-    """What becomes of a catalogue test: it has a scenario, or the reason why it has none."""
+    """Why a test of the catalogue has no scenario."""
 
     test: str
     word: str
@@ -105,16 +107,57 @@ def _called_for(rows: Sequence[Mapping[str, str]], checks: Mapping[str, Check]) 
     return calls, errors
 
 
-def uncalled(suite: Suite, role: Party) -> dict[str, list[str]]:
-    """By test that has scenarios: requirements it judges for the role and calls no check for."""
-    gaps: dict[str, list[str]] = {}
-    for test in suite.scenarios:
-        known = catalogue.tests().get(test)
-        called = {r for call in suite.called_for if call.test == test for r in call.requirements}
-        missing = [r for r in (known.judges.get(role, ()) if known else ()) if r not in called]
-        if missing:
-            gaps[test] = missing
-    return gaps
+def coverage_of_requirements(suite: Suite, role: str | None) -> list[dict[str, Any]]:
+    """Each requirement, once for each role that it binds: the tests that judge it in the suite, or why none does."""
+    rows: list[dict[str, Any]] = []
+    for requirement in catalogue.requirements().values():
+        for bound in requirement.binds:
+            if role is not None and bound != role:
+                continue
+            tested_by = sorted(
+                {c.test for c in suite.called_for if c.party == bound and requirement.id in c.requirements}
+            )
+            rows.append(
+                {
+                    "id": requirement.id,
+                    "role": bound,
+                    "level": requirement.level,
+                    "text": requirement.text,
+                    "applies_when": requirement.applies_when,
+                    "covered": bool(tested_by),
+                    "tested_by": tested_by,
+                    "reason": "" if tested_by else why_untested(requirement, bound, suite),
+                }
+            )
+    return rows
+
+
+def coverage_of_tests(suite: Suite, role: str | None) -> list[dict[str, Any]]:
+    """Each test of the catalogue: its scenarios, or why it has none."""
+    return [
+        {
+            "id": test.id,
+            "title": test.title,
+            "profile": list(test.profile),
+            "covered": test.id in suite.scenarios,
+            "scenarios": suite.scenarios.get(test.id, []),
+            "reason": "" if test.id in suite.scenarios else suite.reasons.get(test.id, NO_SCENARIO),
+        }
+        for test in catalogue.tests().values()
+        if role is None or role in test.profile
+    ]
+
+
+def why_untested(requirement: Requirement, role: str, suite: Suite) -> str:
+    """Why no check of the suite judges a requirement for a role."""
+    tests = catalogue.judging(requirement.id, role)
+    if not tests:
+        return requirement.untested_reason.get(role, "no test of the catalogue judges it")
+    reasons: dict[str, list[str]] = {}
+    for test in tests:
+        why = NO_CHECK if test in suite.scenarios else suite.reasons.get(test, NO_SCENARIO)
+        reasons.setdefault(why, []).append(test)
+    return "; ".join(f"{why} ({', '.join(of)})" for why, of in reasons.items())
 
 
 def _unknown_tests(tests: Iterable[str]) -> list[str]:

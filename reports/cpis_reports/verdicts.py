@@ -26,6 +26,7 @@ from cpis_reports.results import (
     Suite,
     Summary,
 )
+from cpis_reports.suite import why_untested
 from cpis_reports.words import Cause, ScenarioOutcome, Status, Verdict, Witness
 
 WEAKENING: Final = frozenset(
@@ -165,12 +166,12 @@ def _unjudged_tags(scenario: Scenario, role: str) -> list[str]:
         if recorded.party == role
         for requirement in recorded.requirements
     }
-    context = test.context if test else ()
-    bound = {requirement.id for requirement in catalogue.binding(role)}
+    # A catalogue test says itself what it judges for a role; the scenario's other tags are of other roles.
+    expected = set(test.judges.get(role, ())) if test else {r.id for r in catalogue.binding(role)}
     return [
         f"{scenario.id}: tagged {tag}, but no check judged it"
         for tag in scenario.requirements
-        if tag in bound and tag not in judged and tag not in context
+        if tag in expected and tag not in judged
     ]
 
 
@@ -311,15 +312,7 @@ def _why_untested(requirement: Requirement, results: Results) -> str:
     claimed = results.run.capabilities
     if role == "authority" and claimed and capability is not None and capability not in claimed:
         return f"the product does not claim the capability {capability}"
-    tests = catalogue.judging(requirement.id, role)
-    if not tests:
-        return requirement.untested_reason.get(role, "no catalogue test judges it")
-    reasons: dict[str, list[str]] = {}
-    for test in tests:
-        in_suite = test in results.suite.scenarios
-        why = "no check is called for" if in_suite else results.suite.reasons.get(test) or "no scenario yet"
-        reasons.setdefault(why, []).append(test)
-    return "; ".join(f"{why} ({', '.join(of)})" for why, of in reasons.items())
+    return why_untested(requirement, role, results.suite)
 
 
 def _summary(results: Results) -> Summary:

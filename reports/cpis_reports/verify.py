@@ -12,10 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cpis_reports import catalogue
 from cpis_reports.bundle import Bundle, read_bundle
 from cpis_reports.checks import CHECKS, run_check
 from cpis_reports.results import Attempt, Part, RecordedCheck, Results, Scenario, Suite, Summary
 from cpis_reports.verdicts import effective_of, judge
+from cpis_reports.words import Role
 
 
 def verify(folder: Path, *, suite: Suite | None = None) -> list[str]:
@@ -36,7 +38,7 @@ def verify(folder: Path, *, suite: Suite | None = None) -> list[str]:
     again = [_run_again(scenario, bundle, differences) for scenario in bundle.results.scenarios]
     differences += _conclusions(bundle.results, again)
     if suite is not None:
-        differences += _suite(bundle.results.suite, suite)
+        differences += _suite(bundle.results.suite, suite, bundle.results.run.role)
     return differences
 
 
@@ -137,13 +139,14 @@ def _undecided(attempt: Attempt) -> Attempt:
     return attempt.model_copy(update={"outcome": "inconclusive", "cause": None})
 
 
-def _suite(recorded: Suite, known: Suite) -> list[str]:
-    """Checks and scenarios that the suite calls for and the record leaves out."""
+def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
+    """Checks and scenarios of the role that the suite calls for and the record leaves out."""
 
     def calls(suite: Suite) -> set[tuple[str, str, str, str]]:
         return {
             (call.test, call.check, requirement, call.scenario)
             for call in suite.called_for
+            if call.party == role
             for requirement in call.requirements
         }
 
@@ -152,6 +155,9 @@ def _suite(recorded: Suite, known: Suite) -> list[str]:
         for test, name, requirement, _ in sorted(calls(known) - calls(recorded))
     ]
     for test, ids in known.scenarios.items():
+        catalogued = catalogue.tests().get(test)
+        if catalogued is None or role not in catalogued.profile:
+            continue
         left_out = sorted(set(ids) - set(recorded.scenarios.get(test, ())))
         missing += [f"suite: {test} has the scenario {scenario}, the record does not" for scenario in left_out]
     return missing

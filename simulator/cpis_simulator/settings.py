@@ -52,6 +52,9 @@ class UploadSettings(Group):
     duplicate_file_id: Literal["CPF01", "accept"] = "CPF01"
     same_id_after_cpf05: Literal["accepted", "refused"] = "accepted"
     quantity_mismatch: Literal["CPF01", "accept"] = "CPF01"
+    absence: Annotated[
+        Literal["no-change"], Field(description="A child that is in no file stays as it is; nothing else is built")
+    ] = "no-change"
     bad_record: Literal["record", "file"] = "record"
     bad_check_digit: Literal["CPR01", "CPR03", "CPR04", "CPR07"] = "CPR04"
     foreign_sender: Literal["CPF01", "accept"] = "CPF01"

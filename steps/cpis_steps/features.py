@@ -1,7 +1,7 @@
 """The scenarios of feature files: one entry a scenario or row of an outline, with its id, tags and steps.
 
-pytest-bdd's own view leaves out tags of features and examples and what was not reached, so ids, tags and steps come from
-the parsed file, and what was recorded is compared with it.
+pytest-bdd's own view leaves out tags of features and examples and what was not reached, so ids, tags and steps come
+from the parsed file, and what was recorded is compared with it.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def the_child_is_in_no_file(cpis_stage: Stage, cpis_judge: Judge) -> None:
         authority=cpis_stage.ods,
         marker=cpis_stage.cast["marker child"].nhs_number,
         nhs_number=child.nhs_number,
-        name=[child.given, child.family],
+        names=[child.given, child.family],
     )
 
 
@@ -291,7 +291,9 @@ def dates_have_form(cpis_stage: Stage, cpis_judge: Judge) -> None:
 @then("the file's creation time is the true instant")
 def the_creation_time_is_true(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """With an offset, and within five minutes of the product's clock."""
-    cpis_judge("creation-time-is-true", authority=cpis_stage.ods, nhs_number=cpis_stage.cast["child"].nhs_number)
+    number = cpis_stage.cast["child"].nhs_number
+    # From the start of the scenario, because that is where the product's clock was set.
+    cpis_judge("creation-time-is-true", since=0, authority=cpis_stage.ods, nhs_number=number)
 
 
 @then("the file obeys the rules of this test")

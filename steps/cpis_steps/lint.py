@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from cpis_reports.catalogue import requirements, tests
@@ -69,11 +70,20 @@ def _tag_problems(scenario: FeatureScenario) -> list[str]:
     found += [f"@{t} is no requirement" for t in ids if t not in requirements()]
     known = {*named, *ids, *OTHER_TAGS, scenario.flow}
     found += [f"unknown tag @{t}" for t in scenario.tags if t not in known]
-    if named and named[0] in tests():
-        judged = {r for role in tests()[named[0]].judges.values() for r in role}
-        found += [f"@{named[0]} judges {r}, which is not tagged" for r in sorted(judged - set(ids))]
-        found += [f"@{r} is not judged by {named[0]}" for r in ids if r not in judged and r in requirements()]
+    if named and suite_folder() in scenario.file.parents:
+        called = _called_for().get(named[0], set())
+        found += [f"{named[0]} calls for a check of {r}, which is not tagged" for r in sorted(called - set(ids))]
+        found += [f"@{r}: {named[0]} calls for no check of it" for r in ids if r not in called and r in requirements()]
     return found
+
+
+@cache
+def _called_for() -> dict[str, set[str]]:
+    """By test, the requirements that the suite calls checks for, whichever party they judge."""
+    called: dict[str, set[str]] = {}
+    for call in load_suite(suite_folder(), scenarios=[], checks=CHECKS)[0].called_for:
+        called.setdefault(call.test, set()).update(call.requirements)
+    return called
 
 
 def _short(file: Path) -> str:

@@ -135,7 +135,12 @@ def the_query_is_complete(cpis_stage: Stage, cpis_judge: Judge) -> None:
     cpis_judge("query-is-complete", nhs_number=cpis_stage.cast["child"].nhs_number)
 
 
-@then(parsers.re(r"(?:the|the (?P<who>mother)'s|both) plans? (?:is|are) shown with (?:its authority|their authorities) and (?:both )?telephones"))
+@then(
+    parsers.re(
+        r"(?:the|the (?P<who>mother)'s|both) plans? (?:is|are) shown"
+        r" with (?:its authority|their authorities) and (?:both )?telephones"
+    )
+)
 def plans_are_shown(cpis_stage: Stage, cpis_judge: Judge, who: str | None) -> None:
     """What the clinician reads: type, dates, authority, office and emergency duty number."""
     person = cpis_stage.cast[who or "child"]
@@ -172,6 +177,4 @@ def each_authority_is_notified(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Whoever holds an entry is told, each in a file of its own."""
     number = cpis_stage.cast["child"].nhs_number
     for authority in (cpis_stage.ods, *(a.ods_code for a, _ in cpis_stage.elsewhere)):
-        cpis_judge(
-            "access-notified", authority=authority, nhs_number=number, accesses=[cpis_stage.accesses[FIRST]]
-        )
+        cpis_judge("access-notified", authority=authority, nhs_number=number, accesses=[cpis_stage.accesses[FIRST]])

@@ -26,7 +26,7 @@ def child_on_plan(stage: Stage, who: str, *, notes: str | None = None) -> Person
 
 @given(parsers.re(r"an? (?P<who>child|second child|third child|marker child) on a child protection plan"))
 def a_child_on_a_plan(cpis_stage: Stage, who: str) -> None:
-    """A child with an open child protection plan and a verified NHS number. Names: child, second child, marker child."""
+    """A child with an open child protection plan and a verified NHS number."""
     child_on_plan(cpis_stage, who)
 
 
@@ -95,9 +95,7 @@ def twins_on_plans(cpis_stage: Stage) -> None:
 def a_child_with_an_ended_plan(cpis_stage: Stage) -> None:
     """A child with a plan that began some months ago and ended last month."""
     person = cpis_stage.record(cpis_stage.cast.enter("child"))
-    plan = cpis_stage.open_plan(
-        person, PlanType.CHILD_PROTECTION, start=cpis_stage.today - timedelta(days=200)
-    )
+    plan = cpis_stage.open_plan(person, PlanType.CHILD_PROTECTION, start=cpis_stage.today - timedelta(days=200))
     plan.end = cpis_stage.today - timedelta(days=35)
     cpis_stage.authority.ask("end-plan", driving.EndPlan(plan_id=plan.plan_id, end=plan.end), Nothing)
 
@@ -130,7 +128,9 @@ def a_child_with_wrong_check_digit(cpis_stage: Stage) -> None:
 @given("a child on a child protection plan, with notes that hold marker words")
 def a_child_with_notes(cpis_stage: Stage) -> None:
     """A child whose case holds notes with words that stand nowhere else."""
-    child_on_plan(cpis_stage, "child", notes="Strategy discussion QUOKKAMARK; plan document PLATYMARK; reason WOMBAMARK")
+    child_on_plan(
+        cpis_stage, "child", notes="Strategy discussion QUOKKAMARK; plan document PLATYMARK; reason WOMBAMARK"
+    )
 
 
 @given("a child on a child protection plan, with a note that consent was refused")

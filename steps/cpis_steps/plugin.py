@@ -126,7 +126,8 @@ def cpis_judge(cpis_stage: Stage, request: pytest.FixtureRequest) -> Judge:
 
 
 def _recording(request: pytest.FixtureRequest) -> Recording | None:
-    return request.node.stash.get(RECORDING, None)
+    item: pytest.Item = request.node
+    return item.stash.get(RECORDING, None)
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:

@@ -40,7 +40,8 @@ class Recording:
     @classmethod
     def of_item(cls, item: pytest.Item) -> Recording | None:
         """The recording of a test item that is a scenario; None for any other."""
-        template = scenario_wrapper_template_registry.get(getattr(item, "obj", None))
+        function = getattr(item, "obj", None)
+        template = scenario_wrapper_template_registry.get(function) if function is not None else None
         if template is None:
             return None
         file = Path(template.feature.filename).resolve()
@@ -89,9 +90,7 @@ class Recording:
         if error is not None and self._stop is None:
             self._stop = _stop_for(error)
         reached = len(self._steps)
-        self._steps += [
-            Step(keyword=s.keyword, text=s.text, outcome="not-run") for s in self.scenario.steps[reached:]
-        ]
+        self._steps += [Step(keyword=s.keyword, text=s.text, outcome="not-run") for s in self.scenario.steps[reached:]]
 
     def outcome(self) -> tuple[str, str]:
         """Pass, fail, inconclusive or not-tested, and why; for pytest's own report."""

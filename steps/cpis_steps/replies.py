@@ -54,9 +54,7 @@ def the_service_answers_out_of_order(cpis_stage: Stage) -> None:
     deliver_acknowledgement(cpis_stage, stored)
     record = record_of(first, cpis_stage.cast["child"])
     failures = [(record, RecordCode.NO_MATCH, ())]
-    none = acknowledgement(
-        cpis_stage, first, FileCode.NONE_STORED, stored=0, failed=first.quantity, failures=failures
-    )
+    none = acknowledgement(cpis_stage, first, FileCode.NONE_STORED, stored=0, failed=first.quantity, failures=failures)
     deliver_acknowledgement(cpis_stage, none)
     read_files(cpis_stage)
 
@@ -71,9 +69,7 @@ def the_service_miscounts(cpis_stage: Stage) -> None:
     pass_marker(cpis_stage)
 
 
-@when(
-    "the service delivers an acknowledgement for another authority, then one for an id that was never sent"
-)
+@when("the service delivers an acknowledgement for another authority, then one for an id that was never sent")
 def the_service_misdirects(cpis_stage: Stage) -> None:
     """Neither is about the open file of this authority."""
     file = open_file(cpis_stage)
@@ -137,9 +133,7 @@ def the_service_sends_an_unknown_detail(cpis_stage: Stage, code: str, text: str)
     file = open_file(cpis_stage)
     record = record_of(file, cpis_stage.cast["child"])
     failures = [(record, RecordCode.NOT_STORED, [detail(code, text)])]
-    reply = acknowledgement(
-        cpis_stage, file, FileCode.NONE_STORED, stored=0, failed=file.quantity, failures=failures
-    )
+    reply = acknowledgement(cpis_stage, file, FileCode.NONE_STORED, stored=0, failed=file.quantity, failures=failures)
     cpis_stage.detail = [code, text]
     deliver_acknowledgement(cpis_stage, reply)
 
@@ -211,7 +205,13 @@ def both_files_are_shown(cpis_stage: Stage, cpis_judge: Judge) -> None:
     for who, code, state in (("child", "CPF04", "failed"), ("second child", "CPF02", "stored")):
         number = cpis_stage.cast[who].nhs_number
         cpis_judge(
-            "file-shown", since=0, authority=cpis_stage.ods, nhs_number=number, code=code, state=state, last=who != "child"
+            "file-shown",
+            since=0,
+            authority=cpis_stage.ods,
+            nhs_number=number,
+            code=code,
+            state=state,
+            last=who != "child",
         )
 
 
@@ -245,7 +245,12 @@ def records_are_not_stored(cpis_stage: Stage, cpis_judge: Judge, one: str | None
     )
 
 
-@then(parsers.re(r"the (?P<who>.*child) (?P<alone>|alone )(?:is|was) on the work-list with (?P<code>CPR0[1-7])(?P<more>| and that detail)"))
+@then(
+    parsers.re(
+        r"the (?P<who>.*child) (?P<alone>|alone )(?:is|was) on the work-list"
+        r" with (?P<code>CPR0[1-7])(?P<more>| and that detail)"
+    )
+)
 def the_child_is_on_the_work_list(
     cpis_stage: Stage, cpis_judge: Judge, who: str, alone: str, code: str, more: str
 ) -> None:
@@ -304,9 +309,7 @@ def the_work_list_is_cleared(cpis_stage: Stage, cpis_judge: Judge, who: str) -> 
         until=lambda w: not any(i.child_id == person.child_id and i.open for i in w.items),
     )
     read_status(cpis_stage, [person])
-    cpis_judge(
-        "work-list-cleared", authority=cpis_stage.ods, nhs_number=person.nhs_number, child_id=person.child_id
-    )
+    cpis_judge("work-list-cleared", authority=cpis_stage.ods, nhs_number=person.nhs_number, child_id=person.child_id)
 
 
 @then(parsers.re(r"an alert about the (?:first )?file stands with somebody"))
@@ -327,13 +330,17 @@ def replies_are_exceptions(cpis_stage: Stage, cpis_judge: Judge, one: str | None
     """What cannot be acted on is kept for a person."""
     cpis_stage.authority.ask("exceptions", Nothing(), driving.ExceptionList)
     file_id = open_file(cpis_stage).file_id
-    ids = {"reply": ["-1"], "contradiction": [file_id], None: [file_id, unsent_id(file_id)]}[one]
-    for known in ids:
+    wanted = {
+        "reply": [{"file_id": "-1"}],
+        "contradiction": [{"file_id": file_id}],
+        None: [{"text": other_authority(cpis_stage).ods_code}, {"file_id": unsent_id(file_id)}],
+    }[one]
+    for facts in wanted:
         cpis_judge(
             "exception-shown",
             since=0,
             authority=cpis_stage.ods,
             kind="acknowledgement",
-            facts={"file_id": known},
+            facts=facts,
             delivered="acknowledgement",
         )

@@ -82,7 +82,9 @@ def one_child_was_looked_up_thrice(cpis_stage: Stage) -> None:
 @when("the service delivers the notifications that wait")
 def notifications_are_flushed(cpis_stage: Stage) -> None:
     """All accesses that wait go out, one file for the authority."""
+    since = cpis_stage.lane.since_now()
     cpis_stage.service.ask("flush-notifications", Nothing(), driving.Flushed)
+    cpis_stage.wait_for_response("access-notification", since=since)
     cpis_stage.authority.collect()
 
 
@@ -281,7 +283,12 @@ def _own(stage: Stage) -> list[tuple[Person, AccessFacts]]:
     return found
 
 
-@then(parsers.re(r"(?:the access is|each access is|both accesses are|the three accesses are) on (?:the |its own )[a-z ]+'s file once(?: each)?, with who, where and when"))
+@then(
+    parsers.re(
+        r"(?:the access is|each access is|both accesses are|the three accesses are) on (?:the |its own )[a-z ]+'s file"
+        r" once(?: each)?, with who, where and when"
+    )
+)
 def accesses_are_filed(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """One event for each access, on the file of the person it was to, with the facts of the lookup."""
     for person, facts in _own(cpis_stage):
@@ -294,9 +301,7 @@ def no_event_is_filed(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None:
     """Judged after the marker's event stands on its own file."""
     person = cpis_stage.cast[who]
     read_events(cpis_stage, person)
-    cpis_judge(
-        "event-not-filed", child_id=person.child_id, marker_event=cpis_stage.marker_event, allowed=[]
-    )
+    cpis_judge("event-not-filed", child_id=person.child_id, marker_event=cpis_stage.marker_event, allowed=[])
 
 
 @then(parsers.re(r"the access is on the exception list(?P<full>| with all its content)"))

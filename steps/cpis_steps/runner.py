@@ -90,7 +90,9 @@ def plan_of(request: Request) -> RunPlan:
     )
     if not selected(plan):
         raise ConfigError(
-            "No scenario is selected", expected="at least one", mend="Look at `cpis requirements --tests`, or at -k, --tag."
+            "No scenario is selected",
+            expected="at least one",
+            mend="Look at `cpis requirements --tests`, or at -k, --tag.",
         )
     return plan
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from time import sleep as pause
-from collections.abc import Callable
 from typing import TypeVar
 
 from cpis_fixtures.actors import AuthorityActor, CareActor, ServiceActor

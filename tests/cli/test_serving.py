@@ -76,11 +76,13 @@ def numbers_in(upload: Path) -> list[str]:
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGTERM is not a request to end there")
 def test_a_served_spine_loads_a_file_answers_a_lookup_and_ends_when_told(tmp_path: Path, upload: Path) -> None:
-    arguments = ["--no-tls", "--drop", str(tmp_path / "drop"), "--load-upload", str(upload)]
+    second = tmp_path / "second.xml"
+    assert run(generate, "upload", "--records", "1", "--file-id", "2", "--out", str(second)).exit_code == 0
+    arguments = ["--load-upload", str(upload), str(second), "--no-tls", "--drop", str(tmp_path / "drop")]
     with process("serve", *arguments) as ready:
         assert ready["event"] == "ready"
         assert ready["drop"]["Z99"] == str(tmp_path / "drop" / "Z99")
-        assert list((tmp_path / "drop" / "Z99" / "response").glob("*_RESP_*.xml"))
+        assert len(list((tmp_path / "drop" / "Z99" / "response").glob("*_RESP_*.xml"))) == 2
         number = numbers_in(upload)[0]
         found = run(lookup, number, "--url", ready["url"], "--format", "json")
         assert found.exit_code == 0, found.output

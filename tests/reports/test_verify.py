@@ -140,7 +140,10 @@ def test_a_missing_body_is_named(bundle: Path) -> None:
 def test_a_suite_that_was_trimmed_is_named(bundle: Path) -> None:
     results = read_results(bundle)
     call = CalledFor(test="FD-24", check="made-number-in-file", party="authority", requirements=["CPIS-UPL-001"])
-    known = Suite(called_for=[*results.suite.called_for, call], scenarios={"FD-24": ["file_drop/load/large"]})
+    known = Suite(
+        called_for=[*results.suite.called_for, call],
+        scenarios={"FD-24": ["file_drop/load/large"], "LK-01": ["lookup/a/b"]},
+    )
     assert verify(bundle, suite=known) == [
         "suite: FD-24 calls for made-number-in-file to show CPIS-UPL-001, the record does not",
         "suite: FD-24 has the scenario file_drop/load/large, the record does not",

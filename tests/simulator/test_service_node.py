@@ -313,3 +313,18 @@ def test_explain_tells_plain_facts(node, tmp_path):
     held = node.explain(Explain(nhs_number=CHARLIE))
     assert held.person is not None and held.person.given == "Charlie"
     assert (held.records, [a["found"] for a in held.accesses]) == ([], [0])
+
+
+def test_files_for_an_authority_that_is_registered_no_more_keep_nobody_waiting(node, tmp_path):
+    with node.world.write() as session:
+        session.add_delivery("D1", "Z01", "acknowledgement", "old.xml", b"<any/>")
+    assert share(tmp_path) == "CPF02"
+    assert node.health(Nothing()).problems == ["files wait for Z01, which is not registered"]
+
+
+def test_a_number_of_the_old_format_survives_the_way_in_and_is_cpr04(node, tmp_path):
+    assert share(tmp_path, 42, record(subjects=[child("ABC/123")])) == "CPF04"
+    (name,) = names(tmp_path)
+    told = decode_acknowledgement((tmp_path / "drop/Z99/response" / name).read_bytes())
+    assert [r.code for r in told.results] == ["CPR04"]
+    assert told.echoes[0].subjects[0].nhs_number == "ABC/123"

@@ -19,6 +19,7 @@ from cpis_simulator.service.pds import TEST_PEOPLE, Person, PersonName
 from cpis_simulator.service.register import StoredQuery, upsert
 from cpis_simulator.settings import Settings
 from cpis_simulator.store import rows
+from cpis_simulator.store.session import holding_rows
 from cpis_simulator.store.world import World
 from cpis_simulator.vocabulary import PlanType
 from tests.simulator.service_examples import (
@@ -78,8 +79,8 @@ def test_people_come_back_as_they_were(world):
 def test_holdings_come_back_as_they_were(world):
     other = replace(HOLDING, authority=Z98.organisation())
     with world.write() as session:
-        session.put_holdings("Z99", [HOLDING])
-        session.put_holdings("Z98", [other])
+        session.put_holdings(holding_rows("Z99", [HOLDING]))
+        session.put_holdings(holding_rows("Z98", [other]))
     with world.read() as session:
         assert session.holdings(ALPHA) == [other, HOLDING]
         assert session.holdings_of("Z99", [ALPHA, BRAVO]) == {ALPHA: HOLDING}
@@ -95,7 +96,7 @@ def test_authors_and_notices_come_back_as_they_were(author):
 
 def test_many_numbers_are_asked_for_at_once(world):
     with world.read() as session:
-        assert len(session.people([f"{n:010}" for n in range(1500)] + [ALPHA])) == 1
+        assert len(session.people([f"9998{n:06}" for n in range(1500)] + [ALPHA])) == 1
 
 
 def test_history_is_newest_first_and_keeps_the_offset_of_a_time(world):
@@ -118,7 +119,7 @@ def test_the_store_and_the_register_in_memory_answer_the_same(world):
     memory = MemoryRegister()
     memory.held[ALPHA, "Z99"] = HOLDING
     with world.write() as session:
-        session.put_holdings("Z99", [HOLDING])
+        session.put_holdings(holding_rows("Z99", [HOLDING]))
     steps = [
         query(event=1), query(event=1), query(event=2, author=DEVICE), query(event=3, unscheduled=False),
         query(BRAVO, event=4), query(BRAVO, event=4), query(event=5, at=NOW + timedelta(hours=25)),
@@ -148,7 +149,7 @@ def test_file_ids_are_counted_by_what_was_processed(world):
 
 def test_a_failed_transaction_leaves_nothing(world):
     with pytest.raises(ZeroDivisionError), world.write(durable=True) as session:
-        session.put_holdings("Z99", [HOLDING])
+        session.put_holdings(holding_rows("Z99", [HOLDING]))
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         _ = 1 / 0
     with world.read() as session:
@@ -178,7 +179,7 @@ def test_whatever_could_change_a_judgement_raises_the_epoch(world):
 def test_a_reset_leaves_the_test_people_and_nothing_else(world):
     with world.write() as session:
         session.put_people([Person(BRAVO, PersonName("Bravo", "Testcase"), date(2012, 9, 20))])
-        session.put_holdings("Z99", [HOLDING])
+        session.put_holdings(holding_rows("Z99", [HOLDING]))
         session.put_file("Z99", "42", "processed")
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         session.add_claim("C", "Z99", "name", "archive", NOW)

@@ -26,7 +26,7 @@ Feature: The storyboards, from the social worker to the emergency department and
     And the third child's plan is in the new file under the new number exactly once
     And the work-list entry of the third child is gone and its upload is shown as stored
 
-  @EE-03 @CPIS-DAT-005 @CPIS-DAT-008 @CPIS-DAT-019 @CPIS-DAT-021 @CPIS-UI-006
+  @EE-03 @CPIS-DAT-005 @CPIS-DAT-008 @CPIS-DAT-021
   Scenario: SB3 - after the birth the plan moves to the baby
     Given an unborn child with a plan
     And the service has stored the authority's file
@@ -39,7 +39,7 @@ Feature: The storyboards, from the social worker to the emergency department and
     And the baby stands with its own name, birth date and local id
     And a lookup of the baby returns the plan
 
-  @EE-04 @CPIS-DAT-010 @CPIS-DAT-018 @CPIS-RSP-009
+  @EE-04 @CPIS-DAT-010
   Scenario: SB4 and SB5 - an ended plan stays visible, a wrong one vanishes
     Given a looked-after child under section 20
     And a second child on a child protection plan

@@ -121,7 +121,7 @@ Feature: The authority acts on every acknowledgement as it says
       Then the service has answered CPF04 with the child failed with CPR02
       And the child is on the work-list with CPR02
 
-    @AK-10 @CPIS-ACK-005 @CPIS-ACK-009 @CPIS-DAT-026 @CPIS-UPL-021
+    @AK-10 @CPIS-ACK-005 @CPIS-ACK-009
     Scenario: A record that did not match is sent again once corrected
       Given a child on a child protection plan
       And PDS has another birth date for the child
@@ -131,7 +131,7 @@ Feature: The authority acts on every acknowledgement as it says
       When the authority's next file reaches the service
       Then the child's plan is in the new file exactly once
 
-    @AK-12 @CPIS-ACK-012 @CPIS-UPL-021
+    @AK-12 @CPIS-ACK-012
     Scenario: A superseded number is replaced, not sent again
       Given a child on a child protection plan
       And PDS has superseded the child's number

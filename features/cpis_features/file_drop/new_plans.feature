@@ -17,7 +17,7 @@ Feature: A plan reaches CP-IS in the authority's next file
       Then both plans of the child are in the file
       And a lookup of the child returns both plans
 
-    @FD-34 @CPIS-DAT-013 @CPIS-DAT-026
+    @FD-34 @CPIS-DAT-013
     Scenario: Twins are uploaded each under their own number
       Given twins on child protection plans
       When the authority exports its next file

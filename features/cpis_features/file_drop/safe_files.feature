@@ -64,10 +64,7 @@ Feature: What the authority sends is sound before it leaves
 
     @FD-21 @CPIS-DAT-011
     Scenario: Plan dates have twelve digits
-      Given a child whose child protection plan ended last month
-      And a second child on a child protection plan
-      And an unborn child with a plan
-      And a social worker has marked the second child's plan as entered in error
+      Given the assessor's data set of all plan types, with ends, a withdrawal and local ids
       When the authority exports its next file
       Then every plan date has twelve digits
 

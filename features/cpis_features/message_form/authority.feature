@@ -3,7 +3,7 @@ Feature: Every file that the authority sends has the form of its message
   Background:
     Given the assessor's data set of all plan types, with ends, a withdrawal and local ids
 
-  @MF-01 @CPIS-DAT-003 @CPIS-MSG-003 @CPIS-MSG-005
+  @MF-01 @CPIS-MSG-003 @CPIS-MSG-005
   Scenario: The file is valid against the structure of its message
     When the authority exports its next file
     Then the file obeys the rules of this test

@@ -34,7 +34,7 @@ def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
     if isinstance(author, PersonAuthor):
         needed = {"user id": author.user_id, "role": author.role_code, "name": author.name.family}
     else:
-        needed = {"system id": author.asid, "responsible person": author.responsible}
+        needed = {"system id": author.asid, "responsible person": "".join(p.role_code for p in author.responsible)}
     needed["organisation"] = author.organisation.ods_code and author.organisation.name
     findings += [f"the author has no {name}" for name, value in needed.items() if not value]
     return failed("wire", "; ".join(findings), request) if findings else passed("wire", request)
@@ -64,7 +64,9 @@ def plans_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, An
     if not shown:
         return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
     record, answer = shown[-1]
-    found = sorted((p["authority"], p["plan_type"], p["start"], str(p.get("end")), p.get("about")) for p in answer["plans"])
+    found = sorted(
+        (p["authority"], p["plan_type"], p["start"], str(p.get("end")), p.get("about")) for p in answer["plans"]
+    )
     wanted = sorted((p["name"], p["plan_type"], p["start"], str(p["end"]), p["about"]) for p in plans)
     if found != wanted:
         return failed("product", f"expected {wanted}, found {found}", record)

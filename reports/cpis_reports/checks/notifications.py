@@ -1,4 +1,4 @@
-"""Checks of what an authority's system makes of access notifications: the right child, the right facts, the right team."""
+"""Checks of what an authority's system makes of access notifications: right child, right facts, right team."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ def event_not_filed(
     requirements=("CPIS-NTF-012", "CPIS-NTF-013", "CPIS-NTF-017"),
     witness="product",
 )
-def alerted(
-    evidence: Evidence, *, authority: str, child_id: str, access: Access, recipients: list[str]
-) -> Judgement:
+def alerted(evidence: Evidence, *, authority: str, child_id: str, access: Access, recipients: list[str]) -> Judgement:
     """Exactly one alert about this access stands with one of these workers or teams."""
     delivered = delivered_access(evidence, authority, access["event_id"])
     if delivered is None:
@@ -101,7 +99,7 @@ def alerted(
         shown = ", ".join(f"{i.get('recipient') or 'nobody'} / {i.get('team') or 'no team'}" for i in about)
         return failed(
             "product",
-            f"expected one alert to {' or '.join(recipients)}, found {len(own)}; alerts of the access: {shown or 'none'}",
+            f"expected one alert to {' or '.join(recipients)}, found {len(own)}; of the access: {shown or 'none'}",
             *where,
         )
     return passed("product", *where)

@@ -126,9 +126,7 @@ def acknowledgements(evidence: Evidence, authority: str) -> list[tuple[Record, A
     return found
 
 
-def acknowledgement_of(
-    evidence: Evidence, authority: str, file_id: str
-) -> tuple[Record, Acknowledgement] | None:
+def acknowledgement_of(evidence: Evidence, authority: str, file_id: str) -> tuple[Record, Acknowledgement] | None:
     """The last acknowledgement that names the file."""
     found = [pair for pair in acknowledgements(evidence, authority) if pair[1].file_id == file_id]
     return found[-1] if found else None
@@ -157,10 +155,14 @@ def delivered_access(
     return None
 
 
-def answered(evidence: Evidence, operation: str, party: str = "authority") -> list[tuple[Record, Any, Any]]:
-    """Driver exchanges of an operation that were answered: record of the answer, request and answer as JSON."""
-    exchanges: list[tuple[Record, Any, Any]] = []
-    request: Any = None
+Exchange = tuple[Record, dict[str, Any], dict[str, Any]]
+"""Record of the answer, request and answer as JSON."""
+
+
+def answered(evidence: Evidence, operation: str, party: str = "authority") -> list[Exchange]:
+    """Driver exchanges of an operation that were answered."""
+    exchanges: list[Exchange] = []
+    request: dict[str, Any] = {}
     for record in evidence.on(DRIVER, operation=operation, party=party):
         if record.headers["phase"] == "request":
             request = evidence.json(record)
@@ -176,7 +178,7 @@ def last_answer(
     fitting = [
         (record, answer.get("items", [answer]))
         for record, request, answer in answered(evidence, operation, party)
-        if all((request or {}).get(k) == v for k, v in asked.items())
+        if all(request.get(k) == v for k, v in asked.items())
     ]
     return fitting[-1] if fitting else None
 

@@ -1,7 +1,7 @@
 """Checks of what an authority's system makes of acknowledgements.
 
 The product's own word counts where it repeats a fact that only the acknowledgement could have told it. Every check
-first makes sure that the reply on the wire was the one that the scenario speaks of; if not, the product is not to blame.
+first makes sure that the reply on the wire was the one that the scenario speaks of; if not, nobody is blamed.
 """
 
 from __future__ import annotations
@@ -101,9 +101,7 @@ def file_shown(
     requirements=("CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-015", "CPIS-ACK-016"),
     witness="product",
 )
-def file_not_closed_as_stored(
-    evidence: Evidence, *, authority: str, nhs_number: str, marker_event: str
-) -> Judgement:
+def file_not_closed_as_stored(evidence: Evidence, *, authority: str, nhs_number: str, marker_event: str) -> Judgement:
     """The file is not shown as stored, after a later message came through the same folder."""
     file = file_with(uploads(evidence, authority), nhs_number)
     if file is None or file.upload is None:
@@ -295,20 +293,19 @@ def exception_shown(
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
     record, items = found
     open_ones = [i for i in items if i.get("kind") == kind and i.get("open", True)]
-    if any(all(_same(i.get(k), v) for k, v in facts.items()) for i in open_ones):
+    if any(all(_same(k, i.get(k), v) for k, v in facts.items()) for i in open_ones):
         return passed("product", record, files[-1])
     wanted = ", ".join(f"{k} {masked(v) if k == 'nhs_number' else v}" for k, v in facts.items())
     return failed("product", f"no open exception of kind {kind} with {wanted}", record, files[-1])
 
 
-def _same(given: object, expected: str) -> bool:
-    """The same text, or the same instant where both are instants."""
-    if given == expected:
-        return True
-    try:
+def _same(fact: str, given: object, expected: str) -> bool:
+    """Identifiers are equal, times the same instant; a name or organisation may stand among other words."""
+    if fact in ("event_id", "file_id", "nhs_number", "child_id"):
+        return given == expected
+    if fact == "accessed":
         return same_instant(given, expected)
-    except ValueError:
-        return False
+    return expected in str(given or "")
 
 
 @check(

@@ -124,7 +124,12 @@ def answer_holds(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, A
     return passed("wire", *where)
 
 
-@check("no-record-answered", judges="service", requirements=("CPIS-RSP-003", "CPIS-DAT-004"), witness="wire")
+@check(
+    "no-record-answered",
+    judges="service",
+    requirements=("CPIS-RSP-003", "CPIS-DAT-004", "CPIS-DAT-009", "CPIS-DAT-010"),
+    witness="wire",
+)
 def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
     """The lookup is answered by a failed query, not by an empty answer."""
     made = exchanges(evidence, nhs_number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from cpis_reports.checks.reading import (
@@ -28,7 +29,12 @@ from cpis_simulator.vocabulary import MessageKind
 CLOCK_TOLERANCE_S: Final = 300
 
 
-@check("valid-file-with-child", judges="authority", requirements=("CPIS-UPL-001", "CPIS-UPL-002", "CPIS-UPL-006"), witness="wire")
+@check(
+    "valid-file-with-child",
+    judges="authority",
+    requirements=("CPIS-UPL-001", "CPIS-UPL-002", "CPIS-UPL-006"),
+    witness="wire",
+)
 def valid_file_with_child(evidence: Evidence, *, authority: str, nhs_number: str) -> Judgement:
     """A whole file came through the drop folder, with its header once, and the child in it."""
     files = uploads(evidence, authority)
@@ -161,7 +167,7 @@ def person_in_no_file(
     authority: str,
     marker: str,
     nhs_number: str | None = None,
-    name: list[str] | None = None,
+    names: list[str] | None = None,
 ) -> Judgement:
     """Neither the number nor the person of that name is in any file up to the one that holds the marker."""
     files = uploads(evidence, authority)
@@ -169,7 +175,7 @@ def person_in_no_file(
     for file in files:
         for record in file.upload.records if file.upload else ():
             people = record.subjects if isinstance(record, PlanRecord) else ()
-            hit = [s for s in people if s.nhs_number == nhs_number or (name and [s.given, s.family] == name)]
+            hit = [s for s in people if s.nhs_number == nhs_number or (names and [s.given, s.family] == names)]
             if hit or (nhs_number is not None and getattr(record, "nhs_number", None) == nhs_number):
                 found.append(file)
     if found:
@@ -224,7 +230,7 @@ def file_ids_rise(evidence: Evidence, *, authority: str, nhs_number: str, at_lea
         return missing if len(files) < at_least else failed("wire", missing.findings[0], *seqs)
     if not all(i.isdigit() for i in ids):
         return failed("wire", f"sequence ids are not all numbers: {', '.join(ids)}", *seqs)
-    if any(int(b) <= int(a) for a, b in zip(ids, ids[1:], strict=False)):
+    if any(int(b) <= int(a) for a, b in pairwise(ids)):
         return failed("wire", f"sequence ids do not rise: {', '.join(ids)}", *seqs)
     return passed("wire", *seqs)
 
@@ -244,7 +250,9 @@ def no_empty_file(evidence: Evidence, *, authority: str, marker: str) -> Judgeme
     return passed("wire", fence.record.seq)
 
 
-@check("nothing-dropped-until-mended", judges="authority", requirements=("CPIS-UPL-018", "CPIS-DAT-014"), witness="wire")
+@check(
+    "nothing-dropped-until-mended", judges="authority", requirements=("CPIS-UPL-018", "CPIS-DAT-014"), witness="wire"
+)
 def nothing_dropped_until_mended(evidence: Evidence, *, authority: str, marker: str) -> Judgement:
     """No file came between the export and the mending of the telephones; afterwards the child came through."""
     mended = evidence.on(DRIVER, operation="change-authority", phase="request")
@@ -316,7 +324,7 @@ def creation_time_is_true(evidence: Evidence, *, authority: str, nhs_number: str
 @check(
     "file-obeys",
     judges="authority",
-    requirements=tuple(f"CPIS-MSG-{n:03}" for n in (1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)) + ("CPIS-DAT-015",),
+    requirements=(*(f"CPIS-MSG-{n:03}" for n in (1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)), "CPIS-DAT-015"),
     witness="wire",
 )
 def file_obeys(evidence: Evidence, *, authority: str, nhs_number: str, rules: list[str]) -> Judgement:

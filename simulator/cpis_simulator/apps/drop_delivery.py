@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,8 @@ from cpis_simulator.apps.problems import Problems
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
 from cpis_simulator.store.journal import Journal
-from cpis_simulator.store.world import OutboxRow, World
+from cpis_simulator.store.session import OutboxRow
+from cpis_simulator.store.world import World
 from cpis_simulator.transport.folders import write_whole
 
 LOG: Final = logging.getLogger(__name__)
@@ -62,10 +63,9 @@ class Delivery:
         """
         delivered = 0
         with self.lock:
-            delivered += self._finish(self._rows("staged", 0))
-            after = 0
-            while rows := self._rows("pending", after):
-                after = rows[-1].seq
+            for rows in self._batches("staged"):
+                delivered += self._finish(rows)
+            for rows in self._batches("pending"):
                 delivered += self._finish(self._stage(rows))
         return delivered
 
@@ -75,9 +75,19 @@ class Delivery:
             for file in self._staging.iterdir():
                 file.unlink()
 
-    def _rows(self, state: str, after: int) -> list[OutboxRow]:
-        with self._world.read() as session:
-            return session.deliveries(state, after, _BATCH)
+    def _batches(self, state: str) -> Iterator[list[OutboxRow]]:
+        """The files in a state, some at a time, each once; without those of authorities that are registered no more."""
+        after = 0
+        while True:
+            with self._world.read() as session:
+                rows = session.deliveries(state, after, _BATCH)
+            if not rows:
+                return
+            after = rows[-1].seq
+            for row in rows:
+                if row.authority not in self._receiving:
+                    self._problems.tell(_key(row), f"files wait for {row.authority}, which is not registered")
+            yield [row for row in rows if row.authority in self._receiving]
 
     def _stage(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """Write the files privately and settle their names."""

@@ -1,13 +1,10 @@
-"""The edge where upload files come in: claimed, recorded, processed, answered, archived.
+"""The authorities' folders: swept for uploads, fed from the outbox, one endpoint on a root.
 
-Theory of operation. A file is claimed by renaming it into a private folder `<root>/.service/claims/<ODS>/<claim id>/`
-under its own name; from then on nobody else touches it, and its claim id tells after a crash what has become of
-it. It is written to evidence, processed, and in one transaction claim, register, file id and acknowledgement are
-stored. The acknowledgement leaves by way of the outbox (`drop_delivery`). Last, the file moves to `archive` or
-`failed`. A claim that is still there is simply finished: at the next start, or at the next sweep when a full disk was
-in the way.
+One thread takes uploads, one after the other; another empties the outbox, so that a large file keeps no notification
+waiting. A disk that is full or a store that fails stops the taking of files, not the process: what was claimed is
+finished first when it clears.
 
-Source: CP-IS file drop CC-06 to CC-13, PU-07, PU-09, AF-01 to AF-06.
+Source: CP-IS file drop CC-06 to CC-13, PU-01, PU-07, AF-04, AF-05.
 """
 
 from __future__ import annotations
@@ -15,64 +12,28 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cpis_simulator.apps.crash import crash_point
-from cpis_simulator.apps.drop_delivery import Delivery, recorded_deliveries
+from cpis_simulator.apps.claims import Claim, Claims, Folders
+from cpis_simulator.apps.drop_delivery import Delivery
 from cpis_simulator.apps.problems import Problems
-from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.driving import FolderState
 from cpis_simulator.errors import CpisError, StartError
-from cpis_simulator.evidence import FILE_DROP
-from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name, response_name
-from cpis_simulator.model import Upload
-from cpis_simulator.service.uploads import (
-    Standing,
-    Unreadable,
-    UploadOutcome,
-    process_upload,
-    read_upload,
-)
+from cpis_simulator.mailbox.names import in_order, is_upload_name
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.world import World
 from cpis_simulator.transport.folders import FolderWatch, endpoint_lock, make_private
-from cpis_simulator.vocabulary import MessageKind
 
 LOG: Final = logging.getLogger(__name__)
 _OUTBOX_POLL_S: Final = 0.05
 """Other processes of the service add to the outbox too, and cannot wake this one."""
 _STOP_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """An authority's drop folder, and where its claimed files are kept meanwhile."""
-
-    upload: Path
-    response: Path
-    archive: Path
-    failed: Path
-    claims: Path
-
-    def all(self) -> tuple[Path, ...]:
-        """Each of them."""
-        return (self.upload, self.response, self.archive, self.failed, self.claims)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A file that was taken from an upload folder."""
-
-    claim_id: str
-    authority: RegisteredAuthority
-    path: Path
 
 
 class FileDrop:
@@ -104,7 +65,6 @@ class FileDrop:
         """Remember; `start` opens the folders."""
         self._root = root.absolute()
         self._private = self._root / ".service"
-        self._authorities = {a.ods_code: a for a in authorities}
         names = settings.files
         self.folders = {
             ods: Folders(
@@ -114,17 +74,15 @@ class FileDrop:
                 failed=self._root / ods / names.failed,
                 claims=self._private / "claims" / ods,
             )
-            for ods in self._authorities
+            for ods in (a.ods_code for a in authorities)
         }
-        self._world = world
-        self._journal = journal
+        self._served = {a.ods_code: (a, self.folders[a.ods_code]) for a in authorities}
         self._settings = settings
-        self._ids = ids
-        self._real_now = real_now
         self._also = also
         self.problems = Problems()
         receiving = {ods: folders.response for ods, folders in self.folders.items()}
         self.delivery = Delivery(world, journal, self._private / "outbox", receiving, self.problems)
+        self._claims = Claims(world, journal, self.delivery, settings, ids=ids, real_now=real_now)
         self._held_open = ExitStack()
         self._ingesting = threading.RLock()
         self._wake = threading.Event()
@@ -255,9 +213,9 @@ class FileDrop:
             OSError: When the disk is in the way; HarnessError: when the store is.
         """
         unsettled = False
-        for claim in list(self._open_claims()):
+        for claim in list(self._claims.open(self._served)):
             self._finish_or_leave(claim, fresh=False)
-        for ods, folders in self.folders.items():
+        for ods, (authority, folders) in self._served.items():
             try:
                 folders.upload.mkdir(parents=True, exist_ok=True)
                 sweep = self._watch.sweep(folders.upload)
@@ -270,40 +228,18 @@ class FileDrop:
             for name in in_order((f.path.name, f.mtime_ns) for f in sweep.whole):
                 if self._stopping.is_set():
                     return False
-                if taken := self._claim(self._authorities[ods], folders, name):
+                if taken := self._take(authority, folders, name):
                     self._finish_or_leave(taken, fresh=True)
         return unsettled
 
-    def _open_claims(self) -> Iterator[Claim]:
-        for ods, folders in self.folders.items():
-            for name in _names(folders.claims):
-                files = _names(folders.claims / name)
-                if files:
-                    yield Claim(name, self._authorities[ods], folders.claims / name / files[0])
-                else:
-                    # Made for a claim that never took place, or left by one that is done.
-                    (folders.claims / name).rmdir()
-
-    def _claim(self, authority: RegisteredAuthority, folders: Folders, name: str) -> Claim | None:
-        """Take a file; None when it is gone meanwhile, or may not be read."""
+    def _take(self, authority: RegisteredAuthority, folders: Folders, name: str) -> Claim | None:
+        """Claim a file; None when it is gone meanwhile, or may not be read."""
         about = f"upload {authority.ods_code}/{name}"
         if not os.access(folders.upload / name, os.R_OK) and (folders.upload / name).exists():
             self.problems.tell(about, f"{folders.upload / name} may not be read: give this user the right to")
             return None
         self.problems.clear(about)
-        claim_id = self._ids()
-        private = folders.claims / claim_id
-        private.mkdir(mode=0o700)
-        try:
-            os.rename(folders.upload / name, private / name)
-        except FileNotFoundError:
-            private.rmdir()
-            return None
-        except OSError:
-            private.rmdir()
-            raise
-        crash_point("after-claim")
-        return Claim(claim_id, authority, private / name)
+        return self._claims.take(authority, folders, name)
 
     def _finish_or_leave(self, claim: Claim, *, fresh: bool) -> None:
         """Finish a claim; one that a fault of ours stands in the way of is left until the next start.
@@ -315,7 +251,7 @@ class FileDrop:
             return
         try:
             with self._ingesting:
-                self._finish(claim, fresh=fresh)
+                self._claims.finish(claim, fresh=fresh)
         except (OSError, CpisError):
             raise
         except Exception as error:
@@ -323,105 +259,6 @@ class FileDrop:
             self._left.add(claim.claim_id)
             text = f"{claim.path} is left: a fault of the service ({type(error).__name__}), see its log"
             self.problems.tell(f"claim {claim.claim_id}", text)
-
-    def _finish(self, claim: Claim, *, fresh: bool) -> None:
-        """Do whatever is left to do for a claimed file."""
-        if fresh or not self._is_recorded(claim):
-            self._record(claim)
-        crash_point("after-upload-evidence")
-        with self._world.read() as session:
-            destination = session.claim(claim.claim_id)
-        if destination is None:
-            destination = self._process(claim)
-        crash_point("after-commit")
-        self.delivery.run()
-        crash_point("before-archive")
-        folders = self.folders[claim.authority.ods_code]
-        target = folders.archive if destination == "archive" else folders.failed
-        make_private(target)
-        with suppress(PermissionError):  # Another user's file; the folder that it goes to is closed to others.
-            claim.path.chmod(0o600)
-        os.rename(claim.path, target / free_name(claim.path.name, lambda n: (target / n).exists()))
-        crash_point("after-archive")
-        claim.path.parent.rmdir()
-
-    def _is_recorded(self, claim: Claim) -> bool:
-        return claim.claim_id in recorded_deliveries(self._journal)
-
-    def _record(self, claim: Claim) -> None:
-        if self._journal is None:
-            return
-        headers = {
-            "authority": claim.authority.ods_code,
-            "direction": "upload",
-            "name": claim.path.name,
-            "kind": MessageKind.UPLOAD.value,
-            "delivery": claim.claim_id,
-        }
-        self._journal.append(FILE_DROP, sender="authority", receiver="service", headers=headers, body=claim.path)
-
-    def _process(self, claim: Claim) -> str:
-        """Judge and store a file, all in one transaction with its answer; where the file goes."""
-        ods = claim.authority.ods_code
-        with self._world.read() as session:
-            silent = ods in session.silent()
-        if silent:
-            with self._world.write(durable=True) as session:
-                session.add_claim(claim.claim_id, ods, claim.path.name, "archive", self._real_now())
-            LOG.info("event=upload_left_unanswered authority=%s name=%s", ods, claim.path.name)
-            return "archive"
-        upload = self._read(claim)
-        crash_point("after-parse")
-        while (outcome := self._try(claim, upload)) is None:
-            LOG.info("event=upload_judged_anew authority=%s reason=world-changed", ods)
-        for warning in outcome.warnings:
-            LOG.warning("event=upload_warning authority=%s name=%s text=%r", ods, claim.path.name, warning)
-        LOG.info(
-            "event=upload_answered authority=%s file_id=%s code=%s stored=%d failed=%d reason=%r",
-            ods,
-            outcome.acknowledgement.file_id,
-            outcome.code(),
-            outcome.acknowledgement.stored,
-            outcome.acknowledgement.failed,
-            outcome.reason,
-        )
-        return _destination(outcome)
-
-    def _read(self, claim: Claim) -> Upload | Unreadable:
-        size, limit = claim.path.stat().st_size, self._settings.files.max_bytes
-        if size > limit:
-            return Unreadable(f"the file has {size} bytes, more than the {limit} that are read")
-        return read_upload(claim.path.read_bytes(), self._settings.upload)
-
-    def _try(self, claim: Claim, upload: Upload | Unreadable) -> UploadOutcome | None:
-        """Judge the file against the world as it is, and store that; None when the world changed in between.
-
-        Judging a large file takes seconds; it only reads, so that lookups go on. Storing is quick.
-        """
-        ods = claim.authority.ods_code
-        with self._world.read() as session:
-            epoch, now = session.state().epoch, session.now(self._real_now())
-            outcome = process_upload(
-                upload, authority=claim.authority, register=session, settings=self._settings, now=now
-            )
-        body = encode_acknowledgement(outcome.acknowledgement)
-        with self._world.write(durable=True) as session:
-            if session.state().epoch != epoch:
-                return None
-            session.learn_people(outcome.learned)
-            session.put_holdings(ods, outcome.holdings)
-            if outcome.standing is not Standing.REJECTED:
-                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing)
-            session.add_claim(claim.claim_id, ods, claim.path.name, _destination(outcome), self._real_now())
-            name = response_name(claim.path.name, now)
-            session.add_delivery(self._ids(), ods, MessageKind.ACKNOWLEDGEMENT, name, body)
-            crash_point("inside-commit")
-        return outcome
-
-
-def _destination(outcome: UploadOutcome) -> str:
-    """A file of which nothing was processed is set apart for a person to look at."""
-    return "archive" if outcome.standing is Standing.PROCESSED else "failed"
 
 
 def _names(folder: Path) -> list[str]:

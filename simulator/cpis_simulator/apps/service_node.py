@@ -49,7 +49,8 @@ from cpis_simulator.service.pds import TEST_PEOPLE, Person, PersonName
 from cpis_simulator.service.register import Holding
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
-from cpis_simulator.store.world import Session, World
+from cpis_simulator.store.session import Session
+from cpis_simulator.store.world import World
 from cpis_simulator.vocabulary import MessageKind
 
 PRODUCT: Final = "CP-IS harness, mock Spine"

@@ -215,7 +215,9 @@ class EveryLegalStatusSent(CaseSystem):
         return True
 
 
-@seeded("unborn-plan-without-due-date", "DAT-008", also="DAT-005 DAT-006 DAT-021 MSG-005 UPL-001", tests="FD-04 FD-23")
+@seeded(
+    "unborn-plan-ends-when-it-began", "DAT-008", also="DAT-005 DAT-006 DAT-021 MSG-005 UPL-001", tests="FD-04 FD-23"
+)
 class UnbornPlanEndsWhenItBegan(CaseSystem):
     """The mandatory end of an unborn child's plan repeats its start instead of the due date."""
 

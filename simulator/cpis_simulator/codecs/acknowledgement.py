@@ -16,20 +16,10 @@ from cpis_simulator.codecs.parts import (
     write_organisation,
     write_subject,
 )
+from cpis_simulator.codecs.reader import Reader, attributes, content, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, read_record, write_record
-from cpis_simulator.codecs.xml import (
-    Reader,
-    attribute,
-    attributes,
-    blaming,
-    content,
-    fault,
-    local_name,
-    parse_document,
-    root_reader,
-    text,
-)
+from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, parse_document, text
 from cpis_simulator.model import Acknowledgement, Coded, Echo, PlanRecord, RecordResult
 from cpis_simulator.vocabulary import FILE_CODE_TEXT, OID_RECORD_RESPONSE, FileCode
 
@@ -172,6 +162,10 @@ def _read_result(element: etree._Element) -> RecordResult:
     inner.done()
     if (system := code.get("codeSystem")) != OID_RECORD_RESPONSE:
         raise fault(code, "Code system of a record code", "CPIS-ACK-005", expected=OID_RECORD_RESPONSE, found=system)
+    for translation in translations:
+        detail = Reader(translation, optional=_CODE_ATTRIBUTES)
+        detail.maybe("originalText")
+        detail.done()
     return RecordResult(
         code.get("code") or "",
         code.get("displayName") or "",

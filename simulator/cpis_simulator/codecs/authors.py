@@ -18,7 +18,8 @@ from cpis_simulator.codecs.parts import (
     write_id,
     write_organisation,
 )
-from cpis_simulator.codecs.xml import Reader, attribute, attributes, content, fault, local_name, text
+from cpis_simulator.codecs.reader import Reader, attributes, content
+from cpis_simulator.codecs.xml import attribute, fault, local_name, text
 from cpis_simulator.model import Author, AuthorName, DeviceAuthor, Organisation, PersonAuthor, ResponsiblePerson
 from cpis_simulator.vocabulary import OID_ASID, OID_JOB_ROLE, OID_SDS_ROLE_PROFILE, OID_SDS_USER
 

@@ -18,9 +18,10 @@ from cpis_simulator.codecs.parts import (
     write_person_ids,
     write_recipient,
 )
+from cpis_simulator.codecs.reader import Reader, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES
-from cpis_simulator.codecs.xml import Reader, blaming, parse_document, root_reader
+from cpis_simulator.codecs.xml import blaming, parse_document
 from cpis_simulator.model import InactiveNumber, InactiveNumberNotification
 
 _ROOT: Final = "CP-ISInactiveNHSNumberNotification"

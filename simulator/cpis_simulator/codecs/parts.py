@@ -15,12 +15,13 @@ from typing import Final
 
 from lxml import etree
 
+from cpis_simulator.codecs.reader import Reader, attributes, content
 from cpis_simulator.codecs.times import (
     read_birth_date,
     read_plan_date,
     write_plan_date,
 )
-from cpis_simulator.codecs.xml import Reader, attribute, attributes, content, fault, local_name, text
+from cpis_simulator.codecs.xml import attribute, fault, local_name, text
 from cpis_simulator.model import LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
 from cpis_simulator.vocabulary import (
     LOCALISATION,

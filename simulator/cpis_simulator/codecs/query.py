@@ -13,6 +13,7 @@ from lxml import etree
 
 from cpis_simulator.codecs.authors import DEVICE, PERSON, read_author, write_author
 from cpis_simulator.codecs.parts import read_extension, read_uuid, write_id
+from cpis_simulator.codecs.reader import Reader
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.wrapper import (
     read_control_act,
@@ -22,7 +23,7 @@ from cpis_simulator.codecs.wrapper import (
     write_control_authors,
     write_wrapper,
 )
-from cpis_simulator.codecs.xml import Reader, blaming, fault, local_name, parse_document
+from cpis_simulator.codecs.xml import blaming, fault, local_name, parse_document
 from cpis_simulator.model import Coded, Query, QueryMessage
 from cpis_simulator.vocabulary import HL7, OID_FAULT
 

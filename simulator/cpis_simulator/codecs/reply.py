@@ -23,6 +23,7 @@ from cpis_simulator.codecs.parts import (
     write_subject,
 )
 from cpis_simulator.codecs.query import read_number_parameter, write_number_parameter
+from cpis_simulator.codecs.reader import Reader, attributes
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.wrapper import (
     Wrapper,
@@ -32,7 +33,7 @@ from cpis_simulator.codecs.wrapper import (
     write_control_authors,
     write_wrapper,
 )
-from cpis_simulator.codecs.xml import Reader, attribute, attributes, blaming, fault, local_name, parse_document
+from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, parse_document
 from cpis_simulator.model import (
     Access,
     Answer,
@@ -51,6 +52,7 @@ APPLICATION_ACKNOWLEDGEMENT: Final = "MCCI_IN010000UK13"
 
 _CODE_ATTRIBUTES: Final = frozenset({"code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion"})
 _ACKNOWLEDGEMENT_TYPES: Final = frozenset({"AA", "AE", "AR"})
+_DETAIL_TYPES: Final = frozenset({"ER", "WG", "IF"})
 _RESPONSE_CODES: Final = frozenset({"OK", "NF", "ID"})
 
 
@@ -274,6 +276,9 @@ def _read_acknowledgement(wrapper: Wrapper) -> tuple[str, str, tuple[Coded, ...]
     details = []
     for detail in reader.many("acknowledgementDetail"):
         inner = wrapper_reader(detail, "typeCode")
+        if detail.get("typeCode") not in _DETAIL_TYPES:
+            found = detail.get("typeCode")
+            raise fault(detail, "Type of a detail", "CPIS-MSG-010", expected="ER, WG or IF", found=found)
         details.append(_read_code(inner.one("code")))
         inner.done()
     reference = wrapper_reader(reader.one("messageRef"))

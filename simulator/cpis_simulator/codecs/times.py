@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from lxml import etree
 
-from cpis_simulator.codecs.xml import attributes, fault
+from cpis_simulator.codecs.reader import attributes
+from cpis_simulator.codecs.xml import fault
 
 _TIME = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d+))?)?)?)?)?)?([+-]\d{2}(?:\d{2})?)?", re.ASCII

@@ -26,16 +26,9 @@ from cpis_simulator.codecs.parts import (
     write_plan,
     write_subject,
 )
+from cpis_simulator.codecs.reader import Reader, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.xml import (
-    Reader,
-    blaming,
-    has_document_type,
-    local_name,
-    parse_document,
-    root_reader,
-    shortened,
-)
+from cpis_simulator.codecs.xml import blaming, has_document_type, local_name, parse_document, shortened
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import FaultyRecord, PlanRecord, Upload
 from cpis_simulator.vocabulary import HL7, LOCALISATION, OID_NHS_NUMBER

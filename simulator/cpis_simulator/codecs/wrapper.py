@@ -15,8 +15,9 @@ from typing import Final
 from lxml import etree
 
 from cpis_simulator.codecs.parts import read_uuid, write_id
+from cpis_simulator.codecs.reader import Reader, attributes, root_reader
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES
-from cpis_simulator.codecs.xml import Reader, attribute, attributes, fault, local_name, root_reader
+from cpis_simulator.codecs.xml import attribute, fault, local_name
 from cpis_simulator.model import Author, PersonAuthor, Transmission
 from cpis_simulator.vocabulary import (
     HL7,

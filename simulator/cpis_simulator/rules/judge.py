@@ -21,10 +21,11 @@ from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.detect import EBXML_HEADER, kind_of
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
 from cpis_simulator.codecs.query import decode_query
+from cpis_simulator.codecs.reader import root_reader
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import SOAP, decode_soap
 from cpis_simulator.codecs.upload import decode_upload
-from cpis_simulator.codecs.xml import fault, line_of, local_name, parse_document, root_reader
+from cpis_simulator.codecs.xml import fault, line_of, local_name, parse_document
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.rules.acknowledgement import check_acknowledgement
 from cpis_simulator.rules.finding import ERROR, Finding, finding_of

@@ -7,7 +7,7 @@ handed to the driver as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -102,14 +102,13 @@ class Prepared:
     def __init__(self, engine: Engine) -> None:
         """Compile the hot statements; build the others once."""
         self._texts: dict[str, tuple[str, tuple[int, ...] | None]] = {}
-        for name, statement in _hot().items():
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        for name, statement in {**_hot(), "put_holding": _put_holding(insert)}.items():
             compiled = statement.compile(dialect=engine.dialect)
-            places = compiled.positiontup if compiled.positional else None  # type: ignore[attr-defined]  # of SQL compilers
+            places = compiled.positiontup if compiled.positional else None
             order = None if places is None else tuple(int(place[1:]) for place in places)
             self._texts[name] = (str(compiled), order)
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self.upsert_person = _upsert(insert, schema.people)
-        self.upsert_holding = _upsert(insert, schema.holdings)
         self.upsert_file = _upsert(insert, schema.files)
         self.upsert_document = _upsert(insert, schema.documents)
         self.people: Select[Any] = select(schema.people).where(
@@ -120,12 +119,24 @@ class Prepared:
             schema.holdings.c.nhs_number.in_(bindparam("numbers", expanding=True)),
         )
 
+    def many(self, name: str) -> tuple[str, Callable[[Sequence[object]], Any]]:
+        """As `bound`, for a statement that is run with many rows of values."""
+        return self._texts[name][0], lambda values: self.bound(name, values)[1]
+
     def bound(self, name: str, values: Sequence[object]) -> tuple[str, Any]:
         """A hot statement's text, and its values as the driver takes them."""
         text, order = self._texts[name]
         if order is None:
             return text, {f"p{number}": value for number, value in enumerate(values)}
         return text, tuple(values[place] for place in order)
+
+
+def _put_holding(insert: Any) -> Any:
+    table = schema.holdings
+    statement = insert(table).values(nhs_number=_p(0), authority=_p(1), body=_p(2))
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={"body": statement.excluded.body}
+    )
 
 
 def _upsert(insert: Any, table: Table) -> Any:

@@ -1,0 +1,224 @@
+"""One upload file from the moment it was taken: recorded, processed, answered, archived.
+
+Theory of operation. A file is claimed by renaming it into a private folder `<claims>/<claim id>/` under its own name;
+from then on nobody else touches it, and its claim id tells after a crash what has become of it. It is written to
+evidence, processed, and in one transaction claim, register, file id and acknowledgement are stored. The acknowledgement
+leaves by way of the outbox (`drop_delivery`). Last, the file moves to `archive` or `failed`. Every step can be told to
+be done or not, so that a claim that is found is simply finished.
+
+Source: CP-IS file drop PU-09, AF-01, AF-02, AF-06.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cpis_simulator.apps.crash import crash_point
+from cpis_simulator.apps.drop_delivery import Delivery, recorded_deliveries
+from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
+from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.evidence import FILE_DROP
+from cpis_simulator.mailbox.names import free_name, response_name
+from cpis_simulator.model import Upload
+from cpis_simulator.service.uploads import Standing, Unreadable, UploadOutcome, process_upload, read_upload
+from cpis_simulator.settings import Settings
+from cpis_simulator.store.journal import Journal
+from cpis_simulator.store.session import holding_rows
+from cpis_simulator.store.world import World
+from cpis_simulator.transport.folders import make_private
+from cpis_simulator.vocabulary import MessageKind
+
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """An authority's drop folder, and where its claimed files are kept meanwhile."""
+
+    upload: Path
+    response: Path
+    archive: Path
+    failed: Path
+    claims: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file that was taken from an upload folder."""
+
+    claim_id: str
+    authority: RegisteredAuthority
+    folders: Folders
+    path: Path
+
+
+class Claims:
+    """Takes files and finishes them.
+
+    Args:
+        world: Where uploads are stored.
+        journal: Where evidence goes, if anywhere.
+        delivery: Sends the answers.
+        settings: Every choice about uploads.
+        ids: Gives upper-case UUIDs, never the same twice.
+        real_now: Real time; the world's clock is counted from it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        journal: Journal | None,
+        delivery: Delivery,
+        settings: Settings,
+        *,
+        ids: Callable[[], str],
+        real_now: Callable[[], datetime],
+    ) -> None:
+        """Remember; nothing is touched yet."""
+        self._world = world
+        self._journal = journal
+        self._delivery = delivery
+        self._settings = settings
+        self._ids = ids
+        self._real_now = real_now
+
+    def take(self, authority: RegisteredAuthority, folders: Folders, name: str) -> Claim | None:
+        """Claim a file; None when it is gone meanwhile.
+
+        Raises:
+            OSError: When it cannot be moved; it stays where it is.
+        """
+        claim_id = self._ids()
+        private = folders.claims / claim_id
+        private.mkdir(mode=0o700)
+        try:
+            os.rename(folders.upload / name, private / name)
+        except FileNotFoundError:
+            private.rmdir()
+            return None
+        except OSError:
+            private.rmdir()
+            raise
+        crash_point("after-claim")
+        return Claim(claim_id, authority, folders, private / name)
+
+    def open(self, authorities: Mapping[str, tuple[RegisteredAuthority, Folders]]) -> Iterator[Claim]:
+        """The claims that are not finished."""
+        for authority, folders in authorities.values():
+            for private in sorted(folders.claims.iterdir()):
+                file = next(private.iterdir(), None)
+                if file is not None:
+                    yield Claim(private.name, authority, folders, file)
+                else:
+                    # Made for a claim that never took place, or left by one that is done.
+                    private.rmdir()
+
+    def finish(self, claim: Claim, *, fresh: bool) -> None:
+        """Do whatever is left to do for a claimed file.
+
+        Args:
+            claim: The file.
+            fresh: It was claimed just now, so that nothing was done yet.
+
+        Raises:
+            OSError: When the disk is in the way; HarnessError: when the store is.
+        """
+        if fresh or not self._is_recorded(claim):
+            self._record(claim)
+        crash_point("after-upload-evidence")
+        with self._world.read() as session:
+            destination = session.claim(claim.claim_id)
+        if destination is None:
+            destination = self._process(claim)
+        crash_point("after-commit")
+        self._delivery.run()
+        crash_point("before-archive")
+        target = claim.folders.archive if destination == "archive" else claim.folders.failed
+        make_private(target)
+        with suppress(PermissionError):  # Another user's file; the folder that it goes to is closed to others.
+            claim.path.chmod(0o600)
+        os.rename(claim.path, target / free_name(claim.path.name, lambda n: (target / n).exists()))
+        crash_point("after-archive")
+        claim.path.parent.rmdir()
+
+    def _is_recorded(self, claim: Claim) -> bool:
+        return claim.claim_id in recorded_deliveries(self._journal)
+
+    def _record(self, claim: Claim) -> None:
+        if self._journal is None:
+            return
+        headers = {
+            "authority": claim.authority.ods_code,
+            "direction": "upload",
+            "name": claim.path.name,
+            "kind": MessageKind.UPLOAD.value,
+            "delivery": claim.claim_id,
+        }
+        self._journal.append(FILE_DROP, sender="authority", receiver="service", headers=headers, body=claim.path)
+
+    def _process(self, claim: Claim) -> str:
+        """Judge and store a file, all in one transaction with its answer; where the file goes."""
+        ods = claim.authority.ods_code
+        with self._world.read() as session:
+            silent = ods in session.silent()
+        if silent:
+            with self._world.write(durable=True) as session:
+                session.add_claim(claim.claim_id, ods, claim.path.name, "archive", self._real_now())
+            LOG.info("event=upload_left_unanswered authority=%s name=%s", ods, claim.path.name)
+            return "archive"
+        upload = self._read(claim)
+        crash_point("after-parse")
+        while (outcome := self._try(claim, upload)) is None:
+            LOG.info("event=upload_judged_anew authority=%s reason=world-changed", ods)
+        for warning in outcome.warnings:
+            LOG.warning("event=upload_warning authority=%s name=%s text=%r", ods, claim.path.name, warning)
+        answer = outcome.acknowledgement
+        LOG.info(
+            "event=upload_answered authority=%s file_id=%s code=%s stored=%d failed=%d reason=%r",
+            ods, answer.file_id, outcome.code(), answer.stored, answer.failed, outcome.reason,
+        )  # fmt: skip
+        return _destination(outcome)
+
+    def _read(self, claim: Claim) -> Upload | Unreadable:
+        size, limit = claim.path.stat().st_size, self._settings.files.max_bytes
+        if size > limit:
+            return Unreadable(f"the file has {size} bytes, more than the {limit} that are read")
+        return read_upload(claim.path.read_bytes(), self._settings.upload)
+
+    def _try(self, claim: Claim, upload: Upload | Unreadable) -> UploadOutcome | None:
+        """Judge the file against the world as it is, and store that; None when the world changed in between.
+
+        Judging a large file takes seconds; it only reads, so that lookups go on. Storing is quick.
+        """
+        ods, name = claim.authority.ods_code, claim.path.name
+        with self._world.read() as session:
+            epoch, now = session.state().epoch, session.now(self._real_now())
+            outcome = process_upload(
+                upload, authority=claim.authority, register=session, settings=self._settings, now=now
+            )
+        body = encode_acknowledgement(outcome.acknowledgement)
+        held = holding_rows(ods, outcome.holdings)
+        with self._world.write(durable=True) as session:
+            if session.state().epoch != epoch:
+                return None
+            session.learn_people(outcome.learned)
+            session.put_holdings(held)
+            if outcome.standing is not Standing.REJECTED:
+                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing)
+            session.add_claim(claim.claim_id, ods, name, _destination(outcome), self._real_now())
+            kind = MessageKind.ACKNOWLEDGEMENT
+            session.add_delivery(self._ids(), ods, kind, response_name(name, now), body)
+            crash_point("inside-commit")
+        return outcome
+
+
+def _destination(outcome: UploadOutcome) -> str:
+    """A file of which nothing was processed is set apart for a person to look at."""
+    return "archive" if outcome.standing is Standing.PROCESSED else "failed"

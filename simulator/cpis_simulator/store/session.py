@@ -1,0 +1,327 @@
+"""One transaction of a world: the core's `Register`, and everything else that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+
+from cpis_simulator.model import Access, Query
+from cpis_simulator.service.notifications import Notice, file_number
+from cpis_simulator.service.pds import Person
+from cpis_simulator.service.register import Holding, StoredQuery
+from cpis_simulator.store import rows, schema
+from cpis_simulator.store.statements import Prepared
+
+_MANY: Final = 500
+"""Values that a statement takes at once; databases bound it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A file on its way to an authority."""
+
+    seq: int
+    delivery: str
+    authority: str
+    kind: str
+    name: str
+    body: bytes
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The world's switches."""
+
+    clock_offset: timedelta
+    pds_available: bool
+    held: bool
+    epoch: int
+
+
+HoldingRow: TypeAlias = tuple[str, str, str]
+"""Number, authority and body of a row of `holdings`."""
+
+
+def holding_rows(ods_code: str, holdings: Iterable[Holding]) -> list[HoldingRow]:
+    """An authority's holdings as they are stored; made before the transaction, so that nobody waits for it."""
+    return [(h.nhs_number, ods_code, rows.write_holding(h)) for h in holdings]
+
+
+class Session:
+    """One transaction; the core's `Register` and everything else that is read and written in it."""
+
+    def __init__(self, connection: Connection, prepared: Prepared) -> None:
+        """Work on a connection that is in a transaction."""
+        self._connection = connection
+        self._prepared = prepared
+        # The driver's own cursor, in the same transaction: SQLAlchemy's result around each of the short statements of
+        # a lookup costs five times what the statement does.
+        self._cursor: Any = None
+        self._state: State | None = None
+
+    # The world's switches.
+
+    def state(self) -> State:
+        """The switches, read once in a transaction."""
+        if self._state is None:
+            ((offset, pds, held, epoch),) = self._run("state")
+            self._state = State(timedelta(microseconds=offset), bool(pds), bool(held), epoch)
+        return self._state
+
+    def now(self, real: datetime) -> datetime:
+        """What the world's clock shows at a real instant."""
+        return real + self.state().clock_offset
+
+    def set_clock(self, offset: timedelta) -> None:
+        """The world's clock is this far from real time."""
+        self._set(clock_offset_us=offset // timedelta(microseconds=1))
+
+    def set_pds(self, *, available: bool) -> None:
+        """Switch the demographic service."""
+        self._set(pds_available=int(available))
+
+    def set_held(self, *, held: bool) -> None:
+        """Let notifications wait, or not."""
+        self._set(held=int(held))
+
+    def is_pds_available(self) -> bool:
+        """The demographic service answers."""
+        return self.state().pds_available
+
+    def silent(self) -> frozenset[str]:
+        """Authorities whose files stay unanswered."""
+        return frozenset(self._connection.execute(select(schema.silent.c.authority)).scalars())
+
+    def set_silent(self, authority: str, *, silent: bool) -> None:
+        """Leave an authority's files unanswered, or not."""
+        self._connection.execute(delete(schema.silent).where(schema.silent.c.authority == authority))
+        if silent:
+            self._connection.execute(schema.silent.insert().values(authority=authority))
+
+    def document(self, name: str) -> str | None:
+        """A text that some other part keeps in the world, such as a fault script."""
+        return self._connection.execute(
+            select(schema.documents.c.value).where(schema.documents.c.name == name)
+        ).scalar()
+
+    def put_document(self, name: str, value: str) -> None:
+        """Keep or replace such a text; a reset forgets it."""
+        self._connection.execute(self._prepared.upsert_document, {"name": name, "value": value})
+
+    def clear(self, clock_offset: timedelta, people: Iterable[Person], *, held: bool) -> None:
+        """Empty every table but the version."""
+        for table in reversed(schema.metadata.sorted_tables):
+            if table not in (schema.meta, schema.world):
+                self._connection.execute(delete(table))
+        offset = clock_offset // timedelta(microseconds=1)
+        self._set(clock_offset_us=offset, pds_available=1, held=int(held), counter=0)
+        self.put_people(people)
+
+    def _set(self, **values: object) -> None:
+        values["epoch"] = schema.world.c.epoch + 1
+        self._connection.execute(update(schema.world).values(**values))
+        self._state = None
+
+    # People and holdings.
+
+    def people(self, nhs_numbers: Collection[str]) -> Mapping[str, Person]:
+        """The people among these numbers."""
+        if len(nhs_numbers) == 1:
+            found: Iterable[Any] = self._run("person", *nhs_numbers)
+        else:
+            found = self._run_many(self._prepared.people, nhs_numbers)
+        return {row[0]: rows.read_person(row) for row in found}
+
+    def put_people(self, people: Iterable[Person]) -> None:
+        """Add people to the demographic service, or replace them there."""
+        values = [rows.write_person(person) for person in people]
+        if values:
+            self._connection.execute(self._prepared.upsert_person, values)
+            self._set()
+
+    def learn_people(self, people: Iterable[Person]) -> None:
+        """As `put_people`, for what an upload has taught; judges no other upload anew."""
+        values = [rows.write_person(person) for person in people]
+        if values:
+            self._connection.execute(self._prepared.upsert_person, values)
+
+    def holdings_of(self, ods_code: str, nhs_numbers: Collection[str]) -> Mapping[str, Holding]:
+        """One authority's holdings under these numbers."""
+        found = self._run_many(self._prepared.holdings_of, nhs_numbers, ods_code=ods_code)
+        return {number: rows.read_holding(number, body) for number, body in found}
+
+    def holdings(self, nhs_number: str) -> Sequence[Holding]:
+        """All authorities' holdings under a number, by ODS code."""
+        return [rows.read_holding(nhs_number, body) for (body,) in self._run("holdings", nhs_number)]
+
+    def put_holdings(self, holdings: Sequence[HoldingRow]) -> None:
+        """New states of holdings, as `holding_rows` made them."""
+        if holdings:
+            text, order = self._prepared.many("put_holding")
+            self._driver_cursor().executemany(text, (order(row) for row in holdings))
+
+    # Files and claims.
+
+    def last_file_number(self, ods_code: str) -> int | None:
+        """The highest sequence number that was processed."""
+        table = schema.files
+        return self._connection.execute(
+            select(func.max(table.c.number)).where(table.c.authority == ods_code, table.c.standing == "processed")
+        ).scalar()
+
+    def standing_of_file(self, ods_code: str, file_id: str) -> str | None:
+        """`processed` or `unavailable`, None when no file of that id was answered so."""
+        table = schema.files
+        return self._connection.execute(
+            select(table.c.standing).where(table.c.authority == ods_code, table.c.file_id == file_id)
+        ).scalar()
+
+    def put_file(self, ods_code: str, file_id: str, standing: str) -> None:
+        """Remember how a file id was answered."""
+        self._connection.execute(
+            self._prepared.upsert_file,
+            {"authority": ods_code, "file_id": file_id, "number": file_number(file_id), "standing": standing},
+        )
+
+    def claim(self, claim_id: str) -> str | None:
+        """Where the file of a claim goes when all is done; None when the claim was not processed yet."""
+        return self._connection.execute(
+            select(schema.claims.c.destination).where(schema.claims.c.claim_id == claim_id)
+        ).scalar()
+
+    def add_claim(self, claim_id: str, authority: str, name: str, destination: str, at: datetime) -> None:
+        """The file was processed, with all that comes of it in this transaction."""
+        self._connection.execute(
+            schema.claims.insert().values(
+                claim_id=claim_id,
+                authority=authority,
+                name=name,
+                destination=destination,
+                at_us=rows.microseconds(at),
+            )
+        )
+
+    def last_upload_name(self, authority: str) -> str | None:
+        """Name of the authority's last file that was picked up."""
+        table = schema.claims
+        return self._connection.execute(
+            select(table.c.name).where(table.c.authority == authority).order_by(table.c.at_us.desc()).limit(1)
+        ).scalar()
+
+    # Queries and notices.
+
+    def earlier_query(self, query: Query) -> bool | None:
+        """The query came before: whether it found a record then."""
+        ((found,),) = self._run("earlier_query", query.event_id, query.nhs_number, int(query.is_silent()))
+        return None if found is None else bool(found)
+
+    def last_listed(self, nhs_number: str, author_key: str, *, until: datetime) -> datetime | None:
+        """Time of the author's last listed access to the number, not after `until`."""
+        ((found,),) = self._run("last_listed", nhs_number, author_key, rows.microseconds(until))
+        return None if found is None else rows.instant(found)
+
+    def history(self, nhs_number: str, limit: int) -> Sequence[Access]:
+        """The number's last listed accesses, newest first."""
+        return [
+            Access(datetime.fromisoformat(effective), event_id, rows.read_author(author), nhs_number)
+            for effective, event_id, author in self._run("history", nhs_number, limit)
+        ]
+
+    def add_query(self, kept: StoredQuery) -> None:
+        """Keep a query."""
+        query = kept.query
+        self._run(
+            "add_query",
+            query.nhs_number,
+            query.event_id,
+            query.effective_time.isoformat(),
+            rows.microseconds(query.effective_time),
+            rows.microseconds(kept.received),
+            int(query.is_silent()),
+            int(kept.found),
+            int(kept.listed),
+            kept.author_key,
+            rows.write_author(query.author),
+        )
+
+    def queries(self, nhs_number: str) -> list[dict[str, object]]:
+        """Every query on a number as plain facts, for a person mending a run."""
+        table = schema.queries
+        found = self._connection.execute(select(table).where(table.c.nhs_number == nhs_number).order_by(table.c.seq))
+        return [dict(row) for row in found.mappings()]
+
+    def add_notice(self, notice: Notice, made: datetime) -> None:
+        """Let a notice wait."""
+        self._run("add_notice", notice.recipient.ods_code, rows.microseconds(made), rows.write_notice(notice))
+
+    def take_notices(self) -> list[Notice]:
+        """The notices that wait, in their order; they wait no more."""
+        bodies = self._connection.execute(select(schema.notices.c.body).order_by(schema.notices.c.seq)).scalars()
+        found = [rows.read_notice(body) for body in bodies]
+        self._connection.execute(delete(schema.notices))
+        return found
+
+    def oldest_notice(self) -> datetime | None:
+        """Since when the oldest notice waits."""
+        found = self._connection.execute(select(func.min(schema.notices.c.made_us))).scalar()
+        return None if found is None else rows.instant(found)
+
+    # Outbox.
+
+    def next_counter(self) -> int:
+        """A number for the name of a notification file."""
+        ((counter,),) = self._run("count")
+        return int(counter)
+
+    def add_delivery(self, delivery: str, authority: str, kind: str, name: str, body: bytes) -> None:
+        """A file to be put into an authority's receiving folder."""
+        self._run("add_delivery", delivery, authority, kind, name, body, "pending")
+
+    def deliveries(self, state: str, after: int, limit: int) -> list[OutboxRow]:
+        """Files in a state, in their order, from behind a row on."""
+        return [OutboxRow(*row) for row in self._run("deliveries", state, after, limit)]
+
+    def delivered_name(self, delivery: str) -> str | None:
+        """Under what name a file was delivered, None when it is still on its way."""
+        table = schema.outbox
+        return self._connection.execute(
+            select(table.c.name).where(table.c.delivery == delivery, table.c.state == "delivered")
+        ).scalar()
+
+    def mark_staged(self, names: Mapping[str, str]) -> None:
+        """These deliveries stand whole under their private names and will appear under the given ones."""
+        table = schema.outbox
+        statement = (
+            update(table).where(table.c.delivery == bindparam("which")).values(state="staged", name=bindparam("final"))
+        )
+        self._connection.execute(statement, [{"which": d, "final": name} for d, name in names.items()])
+
+    def mark_delivered(self, deliveries: Sequence[str]) -> None:
+        """These stand in the receiving folder and in evidence; their bytes are no longer needed here."""
+        table = schema.outbox
+        statement = update(table).where(table.c.delivery == bindparam("which")).values(state="delivered", body=None)
+        self._connection.execute(statement, [{"which": delivery} for delivery in deliveries])
+
+    def _run(self, name: str, *values: object) -> list[Any]:
+        text, parameters = self._prepared.bound(name, values)
+        cursor = self._driver_cursor()
+        cursor.execute(text, parameters)
+        # All rows at once: a statement that is left half-read would keep the database's past alive.
+        return cursor.fetchall() if cursor.description else []
+
+    def _driver_cursor(self) -> Any:
+        if self._cursor is None:
+            self._cursor = self._connection.connection.cursor()
+        return self._cursor
+
+    def _run_many(self, statement: Select[Any], numbers: Collection[str], **more: object) -> Iterator[Any]:
+        """Run a statement for many numbers, some hundred at a time."""
+        listed = list(numbers)
+        for first in range(0, len(listed), _MANY):
+            part = {"numbers": listed[first : first + _MANY], **more}
+            yield from self._connection.execute(statement, part)

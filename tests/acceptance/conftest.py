@@ -1,0 +1,47 @@
+"""What the acceptance tests share: one whole run, played once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.running import Played, play
+
+SEED = "20260105"
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The whole suite against the faultless bundled authority; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "authority")
+
+
+@pytest.fixture(scope="session")
+def whole_service_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The whole suite for role service; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "service")
+
+
+@pytest.fixture(scope="session")
+def whole_care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The whole suite for role care; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care")
+
+
+def _played_once(factory: pytest.TempPathFactory, worker_id: str, role: str) -> Played:
+    """The workers of a session play a run once: the first that asks plays it, the others wait for it."""
+    base = factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / f"whole-{role}"
+    shared.mkdir(exist_ok=True)
+    kept = shared / "played.json"
+    with open(shared / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            played = play("--role", role, "--seed", SEED, out=shared / "out")
+            value = {"exit_code": played.exit_code, "folder": str(played.folder), "output": played.output}
+            kept.write_text(json.dumps(value), encoding="utf-8")
+    value = json.loads(kept.read_text(encoding="utf-8"))
+    return Played(value["exit_code"], Path(value["folder"]), value["output"])
