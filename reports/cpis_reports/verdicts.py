@@ -58,13 +58,14 @@ def judge(results: Results) -> Results:
     scenarios = [_judge_scenario(scenario, results) for scenario in results.scenarios]
     errors = set(results.errors)
     for scenario in scenarios:
-        errors.update(_unjudged_tags(scenario, results.run.role))
-    ledger = _Ledger(results.run.role, scenarios, results.suite, errors)
+        errors.update(_unjudged_tags(scenario, results.run.role, results.suite))
+        errors.update(_uncalled_checks(scenario, results.suite))
+    ledger = _Ledger(results.run.role, scenarios, results.suite)
     verdicts = [_verdict(requirement, results, ledger) for requirement in catalogue.binding(results.run.role)]
     judged = results.model_copy(update={"scenarios": scenarios, "requirements": verdicts, "errors": sorted(errors)})
-    passed = not any(s.outcome in ("fail", "inconclusive") for s in scenarios) and not any(
-        v.verdict in ("fail", "inconclusive") for v in verdicts
-    )
+    # An error of the suite is nobody's failure, but a run that has one shows less than it seems to.
+    undecided = [s for s in scenarios if s.outcome in ("fail", "inconclusive")]
+    passed = not (undecided or errors or any(v.verdict in ("fail", "inconclusive") for v in verdicts))
     return judged.model_copy(
         update={"run": results.run.model_copy(update={"passed": passed}), "summary": _summary(judged)}
     )
@@ -155,23 +156,33 @@ def _reason(attempt: Attempt, role: str) -> str:
     return "no check of the role under test was run"
 
 
-def _unjudged_tags(scenario: Scenario, role: str) -> list[str]:
+def _unjudged_tags(scenario: Scenario, role: str, suite: Suite) -> list[str]:
     """Requirement tags that no check of a finished scenario judged."""
     if not scenario.attempts or not _finished(scenario.attempts[-1]):
         return []
     test = catalogue.tests().get(scenario.test or "")
-    judged = {
-        requirement
-        for recorded in scenario.attempts[-1].checks
-        if recorded.party == role
-        for requirement in recorded.requirements
-    }
-    # A catalogue test says itself what it judges for a role; the scenario's other tags are of other roles.
     expected = set(test.judges.get(role, ())) if test else {r.id for r in catalogue.binding(role)}
+    # A tag may be there for another party that the test judges as well: then the suite calls for that party's check.
+    calls = [call for call in suite.called_for if call.test == scenario.test]
+    own = {r for call in calls if call.party == role for r in call.requirements}
+    expected -= {r for call in calls if call.party != role for r in call.requirements} - own
+    judged = {r for c in scenario.attempts[-1].checks if c.party == role for r in c.requirements}
     return [
         f"{scenario.id}: tagged {tag}, but no check judged it"
         for tag in scenario.requirements
         if tag in expected and tag not in judged
+    ]
+
+
+def _uncalled_checks(scenario: Scenario, suite: Suite) -> list[str]:
+    """Checks of whatever party that the suite calls for in a finished scenario and that were not run."""
+    if not scenario.attempts or not _finished(scenario.attempts[-1]):
+        return []
+    run = {recorded.check for recorded in scenario.attempts[-1].checks}
+    return [
+        f"{scenario.id}: {call.check} was not run, though {call.test} calls for it"
+        for call in suite.called_for
+        if call.test == scenario.test and fnmatchcase(scenario.id, call.scenario or "*") and call.check not in run
     ]
 
 
@@ -181,12 +192,11 @@ def _finished(attempt: Attempt) -> bool:
 
 @dataclass(slots=True)
 class _Ledger:
-    """All that the verdicts of one run are read from; errors of the suite are added on the way."""
+    """All that the verdicts of one run are read from."""
 
     role: str
     scenarios: Sequence[Scenario]
     suite: Suite
-    errors: set[str]
     by_id: dict[str, Scenario] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -290,15 +300,14 @@ def _gaps(
             elif scenario.outcome == "not-tested":
                 gaps.skipped.append(scenario.reason)
             elif not any(s.id == scenario_id and c.check == call.check for s, c in judged):
-                _note_missing(requirement, call, scenario, gaps, ledger.errors)
+                _note_missing(call, scenario, gaps)
     return gaps
 
 
-def _note_missing(requirement: str, call: CalledFor, scenario: Scenario, gaps: _Gaps, errors: set[str]) -> None:
+def _note_missing(call: CalledFor, scenario: Scenario, gaps: _Gaps) -> None:
     """A check that was called for did not judge: the scenario ended early, or we forgot to call it."""
     if scenario.attempts and _finished(scenario.attempts[-1]):
-        problem = f"{scenario.id}: {call.check} was not run, though {call.test} calls for it ({requirement})"
-        errors.add(problem)
+        problem = f"{scenario.id}: {call.check} was not run, though {call.test} calls for it"
         gaps.causes.add("harness")
         gaps.reasons.append(problem)
     else:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from cpis_fixtures.plan import RunPlan, plan_of_process
 from cpis_reports.catalogue import tests
+from cpis_reports.checks import CHECKS
+from cpis_reports.suite import load_suite
 from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
 
 
@@ -19,9 +22,21 @@ def planned_features() -> list[Path]:
 
 
 def is_for(scenario: FeatureScenario, role: str) -> bool:
-    """The scenario's catalogue test can put the role under test; one without a test is for everybody."""
+    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
     test = tests().get(scenario.test or "")
-    return test is None or role in test.profile
+    if test is None:
+        return True
+    parties = called_parties().get(test.id)
+    return role in test.profile and (parties is None or role in parties)
+
+
+@cache
+def called_parties() -> dict[str, frozenset[str]]:
+    """By catalogue test, the parties that the suite calls for checks of."""
+    parties: dict[str, set[str]] = {}
+    for call in load_suite(suite_folder(), scenarios=(), checks=CHECKS)[0].called_for:
+        parties.setdefault(call.test, set()).add(call.party)
+    return {test: frozenset(found) for test, found in parties.items()}
 
 
 def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:

@@ -56,7 +56,7 @@ def test_a_check_that_was_called_for_but_not_run_is_our_error(make: Any) -> None
     results = judge(make.results(make.scenario("one", make.attempt(make.check(name="another")))))
     found = verdict_on(results)
     assert (found.verdict, found.cause) == ("inconclusive", "harness")
-    assert results.errors == ["file_drop/first/one: in-file-once was not run, though FD-01 calls for it (CPIS-UPL-001)"]
+    assert results.errors == ["file_drop/first/one: in-file-once was not run, though FD-01 calls for it"]
     assert not results.run.passed
 
 

@@ -127,6 +127,10 @@ class Acknowledging(Exporting):
         for record in file.records:
             self.forget_sent(record, file.file_id)
 
+    def needs_somebody(self, result: RecordResult) -> bool:
+        """The failure belongs on the work-list: each does (ACK-005, ACK-010)."""
+        return True
+
     def next_action(self, code: str) -> str:
         """What a data-quality worker is to do about a failed record (ACK-010, UI-010)."""
         return NEXT_ACTION.get(code, "Find out from CP-IS what is wrong and correct the record.")
@@ -205,7 +209,8 @@ class Acknowledging(Exporting):
             adult = self.closes_at_18(record, result, uk_time(now).date())
             if adult:
                 self._close_at_18(file, record)
-            self._add_task(file, record, result, adult=adult, now=now)
+            if self.needs_somebody(result):
+                self._add_task(file, record, result, adult=adult, now=now)
             if result.code == RecordCode.SUPERSEDED:
                 self.after_superseded(file, record, now=now)
 

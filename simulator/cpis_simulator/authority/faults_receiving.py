@@ -77,9 +77,9 @@ class SupersededNumberRetried(CaseSystem):
         """The record is queued unchanged."""
         self.forget_sent(record, file.file_id)
 
-    def next_action(self, code: str) -> str:
-        """Nothing is asked for."""
-        return "None: the record goes again." if code == RecordCode.SUPERSEDED else super().next_action(code)
+    def needs_somebody(self, result: RecordResult) -> bool:
+        """Not a number that is superseded."""
+        return result.code != RecordCode.SUPERSEDED
 
 
 @seeded("superseded-number-dropped-silently", "ACK-012", also="INA-005", tests="AK-12 IN-07")

@@ -242,12 +242,12 @@ def out_of_order(desk: Any) -> object:
     return [desk.file(first).state, desk.file(second).state]
 
 
-@shows("superseded-number-retried", right=(False, True), wrong=(True, False))
+@shows("superseded-number-retried", right=(False, True, 1), wrong=(True, False, 0))
 def superseded(desk: Any) -> object:
     desk.child_on_plan()
     desk.answer(desk.export(), FileCode.NONE_STORED, {0: RecordCode.SUPERSEDED})
     again = not isinstance(desk.system.prepare_export(now=desk.now), str)
-    return (again, bool(desk.alerts("new-number-needed")))
+    return (again, bool(desk.alerts("new-number-needed")), len(desk.tasks()))
 
 
 @shows("superseded-number-dropped-silently", right=(1, True), wrong=(0, False))

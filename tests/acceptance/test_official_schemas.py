@@ -1,0 +1,125 @@
+"""Everything that the harness and the bundled systems write is what the official schemas describe."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from lxml import etree
+
+from cpis_reports.bundle import read_bundle
+from cpis_simulator.codecs.detect import kind_of
+from cpis_simulator.codecs.soap import decode_soap
+from cpis_simulator.codecs.xml import local_name
+from cpis_simulator.evidence import FILE_DROP, LOOKUP
+from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
+from tests.acceptance.running import Played, play
+from tests.official import VARIABLE, official_schema
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get(VARIABLE), reason=f"{VARIABLE} does not name the folder of the official CP-IS schemas"
+)
+
+KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()}
+
+# No scenario of the suite makes the service refuse a query, so that no application acknowledgement occurs.
+AT_LEAST: Final = {
+    MessageKind.UPLOAD: 100,
+    MessageKind.ACKNOWLEDGEMENT: 100,
+    MessageKind.ACCESS_NOTIFICATION: 40,
+    MessageKind.INACTIVE_NOTIFICATION: 8,
+    MessageKind.QUERY: 40,
+    MessageKind.RESPONSE: 40,
+    MessageKind.QUERY_FAILED: 3,
+}
+"""How many messages of each kind the runs bring about, roughly: fewer would mean that they went by unseen."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as it crossed a border; `interaction` is what stands in the envelope, if there is one."""
+
+    where: str
+    kind: MessageKind
+    interaction: etree._Element
+
+
+@pytest.fixture(scope="module")
+def messages(whole_run: Played, tmp_path_factory: pytest.TempPathFactory) -> list[Message]:
+    """All messages of the whole suite, and of the lookups that are played for the other two roles."""
+    runs = [whole_run]
+    for role in ("service", "care"):
+        runs.append(play("--role", role, "-k", "lookup", out=tmp_path_factory.mktemp(role)))
+    for run in runs:
+        assert run.exit_code == 0, run.output
+    return [message for run in runs for message in messages_of(run)]
+
+
+def messages_of(run: Played) -> list[Message]:
+    found = []
+    bundle = read_bundle(run.folder)
+    for record in bundle.evidence.records:
+        body = bundle.evidence.body(record)
+        where = (
+            f"{run.results.run.role}: {record.scenario}, {record.headers.get('name') or record.headers.get('phase')}"
+        )
+        if record.channel == FILE_DROP:
+            found.append(Message(where, kind_of(body), etree.fromstring(body)))
+        elif record.channel == LOOKUP:
+            # Namespaces that an envelope declares are no part of the interaction: read it as a document of its own.
+            interaction = etree.fromstring(etree.tostring(decode_soap(body).body_element))
+            found.append(Message(where, KIND_OF_ROOT[local_name(interaction)], interaction))
+    return found
+
+
+def without_event_type(interaction: etree._Element) -> etree._Element:
+    """The message without `accessEventType`."""
+    changed = copy.deepcopy(interaction)
+    for element in list(changed.iter("{*}accessEventType")):
+        parent = element.getparent()
+        assert parent is not None
+        parent.remove(element)
+    return changed
+
+
+@pytest.mark.parametrize("kind", AT_LEAST, ids=lambda kind: kind.value)
+def test_every_message_is_valid_against_the_official_schema(kind: MessageKind, messages: list[Message]) -> None:
+    # The silent read came with a later version than the published schema: `accessEventType` is not in it. A query
+    # that has it is compared without that element; everything else of it stays.
+    schema = official_schema(kind)
+    refused = []
+    validated = 0
+    for message in messages:
+        if message.kind is not kind:
+            continue
+        validated += 1
+        interaction = without_event_type(message.interaction) if kind is MessageKind.QUERY else message.interaction
+        if not schema.validate(interaction):
+            refused.append(f"{message.where}: {schema.error_log.last_error}")
+    assert refused == []
+    assert validated >= AT_LEAST[kind]
+    print(f"{kind.value}: {validated} messages")
+
+
+def test_no_message_is_left_out(messages: list[Message]) -> None:
+    assert {message.kind for message in messages} == set(AT_LEAST)
+
+
+def test_silent_reads_are_among_them(messages: list[Message]) -> None:
+    silent = [
+        m.where
+        for m in messages
+        if m.kind is MessageKind.QUERY
+        and m.interaction.xpath("//*[local-name() = 'accessEventType']/*/@value") == ["false"]
+    ]
+    assert len(silent) >= 4
+
+
+@pytest.mark.parametrize("kind", AT_LEAST, ids=lambda kind: kind.value)
+def test_the_schema_refuses_a_message_that_lost_an_element(kind: MessageKind, messages: list[Message]) -> None:
+    interaction = without_event_type(next(m for m in messages if m.kind is kind).interaction)
+    interaction.remove(interaction[0])
+    assert not official_schema(kind).validate(interaction)
