@@ -29,6 +29,9 @@ def authority(
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
     no_reset: Annotated[bool, typer.Option("--no-reset", help="Do not offer reset.")] = False,
     no_clock: Annotated[bool, typer.Option("--no-clock", help="Do not offer set-clock.")] = False,
+    no_collect: Annotated[
+        bool, typer.Option("--no-collect", help="Do not offer collect; the receiving folder is watched all the same.")
+    ] = False,
 ) -> None:
     """Run the bundled local-authority system: a driver API in front, a drop folder behind.
 
@@ -59,7 +62,8 @@ def authority(
         file_id_step=id_step,
         full_files=full_files,
     )
-    withheld = ({"reset"} if no_reset else set()) | ({"set-clock"} if no_clock else set())
+    refusals = {"reset": no_reset, "set-clock": no_clock, "collect": no_collect}
+    withheld = frozenset(operation for operation, refused in refusals.items() if refused)
     faults = tuple(fault or ())
     try:
         system = AuthorityHost(
@@ -69,7 +73,7 @@ def authority(
             kind=faulty(faults),
             other_children=other_children,
         )
-        driver = AuthorityDriver(system, withheld=frozenset(withheld), faults=faults)
+        driver = AuthorityDriver(system, withheld=withheld, faults=faults)
         server = HttpServer(operations_app("authority", driver), host=host, port=port)
         system.start()
         server.start()

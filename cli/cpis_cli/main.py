@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from cpis_cli.authority import authority
@@ -21,12 +23,31 @@ from cpis_cli.verify import verify
 
 app = typer.Typer(
     name="cpis",
-    help="Integration-test harness and Spine simulator for Child Protection - Information Sharing.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cpis {version('cpis-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def cpis(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Integration-test harness and Spine simulator for Child Protection - Information Sharing."""
+
+
 for command in (
     run, validate, serve, lookup, authority, care, generate, verify, steps, lint, requirements,
 ):  # fmt: skip

@@ -149,7 +149,8 @@ class Run(Part):
 class CalledFor(Part):
     """A check that the suite calls for in a catalogue test, and the requirements that it must show there.
 
-    `scenario` narrows it to scenarios whose id matches the pattern; empty means each of the test.
+    `scenario` narrows it to scenarios whose id matches the pattern; empty means each of the test. `times` is
+    how often a scenario calls it at least, as one that looks at two children does.
     """
 
     test: str
@@ -157,6 +158,7 @@ class CalledFor(Part):
     party: Party
     requirements: list[str]
     scenario: str = ""
+    times: int = 1
 
 
 class Suite(Part):

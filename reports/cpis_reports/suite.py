@@ -1,6 +1,6 @@
 """What the suite promises: which checks each catalogue test calls for, and why a test has no scenario.
 
-Both are tables beside the features: `calls_for.csv` (test, check, requirements, scenario) and
+Both are tables beside the features: `calls_for.csv` (test, check, requirements, scenario, times) and
 `dispositions.csv` (id, disposition, reason). This module reads them and names what does not fit together.
 """
 
@@ -102,6 +102,7 @@ def _called_for(rows: Sequence[Mapping[str, str]], checks: Mapping[str, Check]) 
                 party=check.judges,
                 requirements=[r for r in named if r in check.requirements and r in judged],
                 scenario=row.get("scenario") or "",
+                times=int(row.get("times") or 1),
             )
         )
     return calls, errors

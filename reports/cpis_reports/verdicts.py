@@ -178,12 +178,20 @@ def _uncalled_checks(scenario: Scenario, suite: Suite) -> list[str]:
     """Checks of whatever party that the suite calls for in a finished scenario and that were not run."""
     if not scenario.attempts or not _finished(scenario.attempts[-1]):
         return []
-    run = {recorded.check for recorded in scenario.attempts[-1].checks}
+    run = Counter(recorded.check for recorded in scenario.attempts[-1].checks)
     return [
-        f"{scenario.id}: {call.check} was not run, though {call.test} calls for it"
+        _too_few(call, scenario, run[call.check])
         for call in suite.called_for
-        if call.test == scenario.test and fnmatchcase(scenario.id, call.scenario or "*") and call.check not in run
+        if call.test == scenario.test
+        and fnmatchcase(scenario.id, call.scenario or "*")
+        and run[call.check] < call.times
     ]
+
+
+def _too_few(call: CalledFor, scenario: Scenario, run: int) -> str:
+    if call.times == 1:
+        return f"{scenario.id}: {call.check} was not run, though {call.test} calls for it"
+    return f"{scenario.id}: {call.check} was run {run} times, though {call.test} calls for it {call.times} times"
 
 
 def _finished(attempt: Attempt) -> bool:
@@ -299,17 +307,16 @@ def _gaps(
                 gaps.unselected.add(call.test)
             elif scenario.outcome == "not-tested":
                 gaps.skipped.append(scenario.reason)
-            elif not any(s.id == scenario_id and c.check == call.check for s, c in judged):
-                _note_missing(call, scenario, gaps)
+            elif (run := sum(s.id == scenario_id and c.check == call.check for s, c in judged)) < call.times:
+                _note_missing(call, scenario, run, gaps)
     return gaps
 
 
-def _note_missing(call: CalledFor, scenario: Scenario, gaps: _Gaps) -> None:
+def _note_missing(call: CalledFor, scenario: Scenario, run: int, gaps: _Gaps) -> None:
     """A check that was called for did not judge: the scenario ended early, or we forgot to call it."""
     if scenario.attempts and _finished(scenario.attempts[-1]):
-        problem = f"{scenario.id}: {call.check} was not run, though {call.test} calls for it"
         gaps.causes.add("harness")
-        gaps.reasons.append(problem)
+        gaps.reasons.append(_too_few(call, scenario, run))
     else:
         gaps.causes.add(scenario.cause or "not-reached")
         gaps.reasons.append(scenario.reason or "the scenario ended before the check")

@@ -142,9 +142,9 @@ def _undecided(attempt: Attempt) -> Attempt:
 def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
     """Checks and scenarios of the role that the suite calls for and the record leaves out."""
 
-    def calls(suite: Suite) -> set[tuple[str, str, str, str]]:
+    def calls(suite: Suite) -> set[tuple[str, str, str, str, int]]:
         return {
-            (call.test, call.check, requirement, call.scenario)
+            (call.test, call.check, requirement, call.scenario, call.times)
             for call in suite.called_for
             if call.party == role
             for requirement in call.requirements
@@ -152,7 +152,7 @@ def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
 
     missing = [
         f"suite: {test} calls for {name} to show {requirement}, the record does not"
-        for test, name, requirement, _ in sorted(calls(known) - calls(recorded))
+        for test, name, requirement, *_ in sorted(calls(known) - calls(recorded))
     ]
     for test, ids in known.scenarios.items():
         catalogued = catalogue.tests().get(test)

@@ -1,6 +1,6 @@
 """Parties, system ids and the authorities that the service knows.
 
-Stands in for the Spine Directory Service. Data, not behaviour: who may send from which folder, and whom an answer goes to.
+Stands in for the Spine Directory Service. Data, not behaviour: who may send from which folder, whom an answer goes to.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ class RegisteredAuthority:
 
     def organisation(self) -> Organisation:
         """As the header of a file names it."""
-        telecom = (Telecom(self.telephone_emergency, "EC"),)
-        if self.telephone_office:
-            telecom = (Telecom(self.telephone_office, "WP"), *telecom)
-        return Organisation(self.ods_code, self.name, telecom)
+        emergency = Telecom(self.telephone_emergency, "EC")
+        office = (Telecom(self.telephone_office, "WP"),) if self.telephone_office else ()
+        return Organisation(self.ods_code, self.name, (*office, emergency))
 
 
 DEFAULT_AUTHORITIES: Final = (

@@ -60,7 +60,7 @@ class ChildDetails(Shape):
     family: str
     birth_date: date
     nhs_number: Annotated[str | None, Field(description="None: not traced yet")] = None
-    local_id: Annotated[str | None, Field(description="The authority's own id, if the product lets it be chosen")] = None
+    local_id: Annotated[str | None, Field(description="The authority's own id, if it can be chosen")] = None
 
 
 class ChildReference(Shape):

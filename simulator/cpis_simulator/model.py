@@ -43,7 +43,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class ProtectionPlan:
-    """One plan entry. `end` means it stopped and stays visible, `delete` that it was wrong and must vanish (DAT-010)."""
+    """One plan entry: `end` means it stopped and stays visible, `delete` it was wrong and must vanish (DAT-010)."""
 
     plan_type: PlanType
     start: datetime

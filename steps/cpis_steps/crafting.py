@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from cpis_fixtures.cast import Person
 from cpis_reports.checks.reading import uploads
 from cpis_simulator import driving
+from cpis_simulator.care.client import author_of
 from cpis_simulator.codecs.access_notification import encode_access_notification
 from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
 from cpis_simulator.codecs.inactive_notification import encode_inactive_notification
@@ -17,20 +18,15 @@ from cpis_simulator.model import (
     AccessGroup,
     AccessNotification,
     Acknowledgement,
-    Author,
-    AuthorName,
     Coded,
-    DeviceAuthor,
     Echo,
     InactiveNumber,
     InactiveNumberNotification,
     LocalId,
     NotifiedAccess,
     Organisation,
-    PersonAuthor,
     PlanRecord,
     RecordResult,
-    ResponsiblePerson,
     Upload,
 )
 from cpis_simulator.vocabulary import (
@@ -98,6 +94,13 @@ def acknowledgement(
     return Acknowledgement(**{**made, **changed})  # type: ignore[arg-type]  # the keys are the fields' own names
 
 
+def refusal(stage: Stage, upload: Upload, record: PlanRecord, code: RecordCode, *details: Coded) -> Acknowledgement:
+    """A reply by which one record of the file failed and all others, if there are any, were stored."""
+    stored = upload.quantity - 1
+    file_code = FileCode.PARTLY_STORED if stored else FileCode.NONE_STORED
+    return acknowledgement(stage, upload, file_code, stored=stored, failed=1, failures=[(record, code, details)])
+
+
 def detail(code: str, text: str) -> Coded:
     """A code behind CPR07."""
     return Coded(code, text, OID_RECORD_DETAIL)
@@ -105,19 +108,7 @@ def detail(code: str, text: str) -> Coded:
 
 def deliver_acknowledgement(stage: Stage, made: Acknowledgement) -> None:
     """Put it into the authority's receiving folder and have it collected."""
-    _deliver(stage, "acknowledgement", encode_acknowledgement(made))
-
-
-def author_of(author: driving.CareAuthor) -> Author:
-    """A driver's author as messages carry it."""
-    name = AuthorName(author.family, tuple(author.given), author.prefix)
-    organisation = Organisation(author.organisation_ods, author.organisation_name)
-    if author.asid is not None:
-        lead = ResponsiblePerson(author.role_code, author.role_name, name)
-        return DeviceAuthor(author.asid, organisation, (lead,))
-    return PersonAuthor(
-        author.role_code, author.role_name, str(author.user_id), name, organisation, author.role_profile_id
-    )
+    deliver_bytes(stage, "acknowledgement", encode_acknowledgement(made))
 
 
 def access(
@@ -172,7 +163,7 @@ def deliver_accesses(
         groups,
         recipient or Organisation(own.ods_code, own.name),
     )
-    _deliver(stage, "access-notification", encode_access_notification(notification))
+    deliver_bytes(stage, "access-notification", encode_access_notification(notification))
 
 
 def deliver_inactive(stage: Stage, nhs_number: str) -> None:
@@ -184,7 +175,7 @@ def deliver_inactive(stage: Stage, nhs_number: str) -> None:
         Organisation(own.ods_code, own.name),
         (InactiveNumber(nhs_number, _latest_file_id(stage)),),
     )
-    _deliver(stage, "inactive-notification", encode_inactive_notification(notification))
+    deliver_bytes(stage, "inactive-notification", encode_inactive_notification(notification))
 
 
 def other_authority(stage: Stage) -> Organisation:
@@ -198,7 +189,8 @@ def _latest_file_id(stage: Stage) -> str:
     return files[-1] if files else "1"
 
 
-def _deliver(stage: Stage, kind: str, body: bytes) -> None:
+def deliver_bytes(stage: Stage, kind: str, body: bytes) -> None:
+    """Put any bytes into the authority's receiving folder and have them collected."""
     request = driving.Deliver.model_validate(
         {"authority": stage.ods, "kind": kind, "body": base64.b64encode(body).decode()}
     )

@@ -13,7 +13,7 @@ from cpis_simulator.vocabulary import FileCode
 from cpis_steps.crafting import acknowledgement, deliver_acknowledgement, open_file
 from cpis_steps.judging import Judge
 from cpis_steps.people import child_on_plan, key_telephone
-from cpis_steps.stage import Stage
+from cpis_steps.stage import Stage, read_alerts, read_work_list
 
 SET = "set: "
 
@@ -73,8 +73,8 @@ def a_marker_is_exported(cpis_stage: Stage) -> None:
 @when("the authority exports again once the number is there")
 def the_authority_exports_again(cpis_stage: Stage) -> None:
     """The emergency duty number is keyed in, and the export repeated."""
-    cpis_stage.read("alerts", Nothing(), driving.AlertList, until=lambda a: bool(a.items))
-    key_telephone(cpis_stage, "01632960002")
+    read_alerts(cpis_stage, lambda alert: alert.kind == "validation")
+    key_telephone(cpis_stage, cpis_stage.own.telephone_emergency.removeprefix("tel:"))
     cpis_stage.export()
 
 
@@ -82,7 +82,7 @@ def the_authority_exports_again(cpis_stage: Stage) -> None:
 def a_number_is_corrected(cpis_stage: Stage, who: str) -> None:
     """The right number is typed in after the failure was shown, and the next file exchanged."""
     cpis_stage.moments["work-list"] = cpis_stage.lane.since_now()
-    cpis_stage.read("work-list", Nothing(), driving.WorkList, until=lambda w: bool(w.items))
+    read_work_list(cpis_stage, cpis_stage.cast[who])
     read_status(cpis_stage, [p for p in cpis_stage.cast.people.values() if p.who != who])
     person = cpis_stage.cast[who]
     cpis_stage.old_numbers[who] = str(person.nhs_number)
@@ -253,11 +253,12 @@ def nothing_is_dropped(cpis_stage: Stage, cpis_judge: Judge) -> None:
 @then(parsers.re(r"a validation alert names the (?P<what>child|emergency duty number)"))
 def a_validation_alert_stands(cpis_stage: Stage, cpis_judge: Judge, what: str) -> None:
     """Somebody is told what was not sent and why."""
-    cpis_stage.read("alerts", Nothing(), driving.AlertList, until=lambda a: bool(a.items))
+    child_id = cpis_stage.cast["child"].child_id if what == "child" else None
+    read_alerts(cpis_stage, lambda alert: alert.kind == "validation" and child_id in (None, alert.child_id))
     if what == "child":
-        cpis_judge("alert-shown", kinds=["validation"], child_id=cpis_stage.cast["child"].child_id)
+        cpis_judge("alert-shown", kinds=["validation"], child_id=child_id)
     else:
-        cpis_judge("alert-shown", kinds=["validation"], words=["emergency", "telephone", "edt"])
+        cpis_judge("alert-shown", since=0, kinds=["validation"], words=["emergency", "telephone", "edt"])
 
 
 @then("the sequence ids of the three files rise")

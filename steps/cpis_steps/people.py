@@ -245,7 +245,7 @@ def pds_has_another_birth_date(cpis_stage: Stage, who: str) -> None:
 def pds_does_not_know(cpis_stage: Stage, who: str) -> None:
     """The child's number is changed, everywhere, to one that PDS does not have (CPR01)."""
     person = cpis_stage.cast[who]
-    person.nhs_number = cpis_stage.cast.number()
+    person.nhs_number = cpis_stage.unknown_number(person)
     cpis_stage.change(person, nhs_number=person.nhs_number)
 
 
@@ -254,7 +254,7 @@ def a_number_was_mistyped(cpis_stage: Stage, who: str) -> None:
     """A valid number, but not the child's own; the right one is kept for later."""
     person = cpis_stage.cast[who]
     cpis_stage.new_numbers[who] = str(person.nhs_number)
-    person.nhs_number = cpis_stage.cast.number()
+    person.nhs_number = cpis_stage.unknown_number(person)
     cpis_stage.change(person, nhs_number=person.nhs_number)
 
 
@@ -313,6 +313,7 @@ def the_emergency_number_is_missing(cpis_stage: Stage) -> None:
 
 def key_telephone(stage: Stage, text: str) -> None:
     """Key the emergency duty number as a person does."""
+    stage.telephone_keyed = True
     stage.authority.ask("change-authority", driving.ChangeAuthority(ods=stage.ods, telephone_emergency=text), Nothing)
 
 

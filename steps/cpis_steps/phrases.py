@@ -18,16 +18,26 @@ STEP_MODULES = (
     "cpis_steps.replies",
     "cpis_steps.lookups",
     "cpis_steps.return_message",
+    "cpis_steps.broken_replies",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A step as testers may write it. `text` shows its free parts in angle brackets."""
+    """A step as testers may write it.
+
+    Attributes:
+        keyword: Given, When or Then.
+        text: Free parts in angle brackets, what may be left out in square ones, alternatives with a bar.
+        meaning: First line of the step's documentation.
+        parts: What each free part may be, where it is not free text.
+        parser: Decides whether a text is this phrase.
+    """
 
     keyword: str
     text: str
     meaning: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
     parser: Any
 
     def fits(self, text: str) -> bool:
@@ -47,6 +57,7 @@ def phrases() -> tuple[Phrase, ...]:
             str(c.type).title(),
             readable(c.parser.name),
             (inspect.getdoc(c.step_func) or "").splitlines()[0],
+            free_parts(c.parser.name),
             c.parser,
         )
         for c in contexts
@@ -55,11 +66,39 @@ def phrases() -> tuple[Phrase, ...]:
     return tuple(sorted(found, key=lambda p: order.get(p.keyword, 3)))
 
 
+_FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")
+
+
 def readable(pattern: str) -> str:
-    """A pattern as people write it: free parts by name, alternatives with a bar."""
-    text = re.sub(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)", r"<\1>", pattern)
+    """A pattern as people write it: `<free part>`, `[may be left out]`, `(one|or the other)`."""
+    text = _FREE_PART.sub(r"<\1>", pattern)
     text = re.sub(r"\{(\w+)(?::\w)?\}", r"<\1>", text)
-    return text.replace("(?:", "(").replace("[0-9]+", "<number>")
+    text = text.replace("(?:", "(").replace("[0-9]+", "<number>").replace("[a-z ]+", "<words>")
+    text = re.sub(r"\(([^()]*)\)\?", r"[\1]", text)
+    return re.sub(r"(\w)\?", r"[\1]", text)
+
+
+def free_parts(pattern: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the free parts of a pattern may be, by name; those that take any words are left out."""
+    found = [(name, "a number") for name in re.findall(r"\{(\w+):d\}", pattern)]
+    found += [(name, "|".join(_spelled_out(inner))) for name, inner in _FREE_PART.findall(pattern)]
+    return tuple((name, tuple(choices.split("|"))) for name, choices in found if not re.search(r"[\[\]*+?]", choices))
+
+
+def _spelled_out(inner: str) -> list[str]:
+    """The alternatives of a free part; a set of digits as one alternative a digit."""
+    if inner == "[0-9]+":
+        return ["a number"]
+    found: list[str] = []
+    for choice in inner.replace(".*", "… ").split("|"):
+        digits = re.fullmatch(r"(\w+)\[([0-9])-?([0-9]*)\]", choice)
+        if digits is None:
+            found.append(choice.strip() or "nothing")
+        elif "-" in choice:
+            found += [f"{digits[1]}{n}" for n in range(int(digits[2]), int(digits[3]) + 1)]
+        else:
+            found += [f"{digits[1]}{n}" for n in digits[2] + digits[3]]
+    return found
 
 
 def nearest(text: str, count: int = 3) -> list[str]:

@@ -15,11 +15,12 @@ from cpis_steps.crafting import (
     open_file,
     other_authority,
     record_of,
+    refusal,
 )
 from cpis_steps.file_drop import read_status
 from cpis_steps.judging import Judge
 from cpis_steps.return_message import pass_marker
-from cpis_steps.stage import Stage
+from cpis_steps.stage import Stage, read_alerts, read_work_list
 
 
 @given(parsers.re(r"the authority's (?P<which>|second )file is open"))
@@ -48,23 +49,23 @@ def the_service_answers_without_id(cpis_stage: Stage) -> None:
 
 @when("the service answers the second file, then the first")
 def the_service_answers_out_of_order(cpis_stage: Stage) -> None:
-    """The second file is stored whole; of the first, nothing is."""
+    """The second file is stored whole; of the first, the child is not."""
     first, second = open_file(cpis_stage, 1), open_file(cpis_stage, 2)
     stored = acknowledgement(cpis_stage, second, FileCode.ALL_STORED, stored=second.quantity, failed=0)
     deliver_acknowledgement(cpis_stage, stored)
-    record = record_of(first, cpis_stage.cast["child"])
-    failures = [(record, RecordCode.NO_MATCH, ())]
-    none = acknowledgement(cpis_stage, first, FileCode.NONE_STORED, stored=0, failed=first.quantity, failures=failures)
-    deliver_acknowledgement(cpis_stage, none)
+    refused = refusal(cpis_stage, first, record_of(first, cpis_stage.cast["child"]), RecordCode.NO_MATCH)
+    deliver_acknowledgement(cpis_stage, refused)
+    cpis_stage.first_code = refused.file_codes[0].code
     read_files(cpis_stage)
 
 
 @when("the service answers CPF03 with two stored and two failed")
 def the_service_miscounts(cpis_stage: Stage) -> None:
-    """Two and two are not the three records of the file."""
+    """Two and two are not the three records of the file; other children that it holds count as stored."""
     file, cast = open_file(cpis_stage), cpis_stage.cast
     failures = [(record_of(file, cast[who]), RecordCode.NO_MATCH, ()) for who in ("child", "second child")]
-    reply = acknowledgement(cpis_stage, file, FileCode.PARTLY_STORED, stored=2, failed=2, failures=failures)
+    stored = file.quantity - 1
+    reply = acknowledgement(cpis_stage, file, FileCode.PARTLY_STORED, stored=stored, failed=2, failures=failures)
     deliver_acknowledgement(cpis_stage, reply)
     pass_marker(cpis_stage)
 
@@ -132,15 +133,20 @@ def the_service_sends_an_unknown_detail(cpis_stage: Stage, code: str, text: str)
     """A detail code that no list holds."""
     file = open_file(cpis_stage)
     record = record_of(file, cpis_stage.cast["child"])
-    failures = [(record, RecordCode.NOT_STORED, [detail(code, text)])]
-    reply = acknowledgement(cpis_stage, file, FileCode.NONE_STORED, stored=0, failed=file.quantity, failures=failures)
     cpis_stage.detail = [code, text]
+    reply = refusal(cpis_stage, file, record, RecordCode.NOT_STORED, detail(code, text))
     deliver_acknowledgement(cpis_stage, reply)
 
 
 def read_files(stage: Stage) -> None:
-    """Read the product's list of files, until none is open or its time is up."""
-    stage.read("files", Nothing(), driving.FileList, until=lambda f: all(i.state != "open" for i in f.items))
+    """Read the product's list of files, until none of the scenario's is open or its time is up."""
+    ids = stage.file_ids()
+    stage.read(
+        "files",
+        Nothing(),
+        driving.FileList,
+        until=lambda files: all(i.state != "open" for i in files.items if i.file_id in ids),
+    )
 
 
 @then(parsers.re(r"the service has answered (?P<code>CPF02) with (?P<stored>[0-9]+) stored"))
@@ -153,6 +159,7 @@ def the_service_has_stored(cpis_stage: Stage, cpis_judge: Judge, code: str, stor
         code=code,
         stored=int(stored),
         failures={},
+        own=cpis_stage.numbers(),
     )
 
 
@@ -168,6 +175,7 @@ def the_service_has_refused(
     """Exactly one acknowledgement; the failed records have this code, the others were stored."""
     cast = cpis_stage.cast
     if who == "none stored":
+        cpis_stage.needs_file_of_its_own()
         failures = {str(p.nhs_number): "CPR01" for p in cast.people.values()}
     elif who == "wrong number":
         failures = {cpis_stage.old_numbers["third child"]: str(result)}
@@ -180,6 +188,7 @@ def the_service_has_refused(
         code=code,
         stored=int(stored or 0),
         failures=failures,
+        own=cpis_stage.numbers(),
     )
 
 
@@ -202,7 +211,9 @@ def the_file_is_shown(cpis_stage: Stage, cpis_judge: Judge, which: str, state: s
 def both_files_are_shown(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Each shows the result of its own reply: the first failed, the second stored."""
     read_files(cpis_stage)
-    for who, code, state in (("child", "CPF04", "failed"), ("second child", "CPF02", "stored")):
+    first = cpis_stage.first_code
+    first_state = "failed" if first == FileCode.NONE_STORED else "partly stored"
+    for who, code, state in (("child", first, first_state), ("second child", "CPF02", "stored")):
         number = cpis_stage.cast[who].nhs_number
         cpis_judge(
             "file-shown",
@@ -255,14 +266,15 @@ def the_child_is_on_the_work_list(
     cpis_stage: Stage, cpis_judge: Judge, who: str, alone: str, code: str, more: str
 ) -> None:
     """A data-quality task on that child with the code and its meaning."""
-    if "work-list" not in cpis_stage.moments:
-        cpis_stage.read("work-list", Nothing(), driving.WorkList, until=lambda w: bool(w.items))
     cast = cpis_stage.cast
     person = cast[who]
+    read_before = "work-list" in cpis_stage.moments  # by a When that goes on to correct the record
+    if not read_before:
+        read_work_list(cpis_stage, person)
     others = [p.child_id for p in cast.people.values() if p.who != who] if alone else []
     cpis_judge(
         "failed-record-shown",
-        since=0,
+        since=None if read_before else 0,
         authority=cpis_stage.ods,
         nhs_number=cpis_stage.old_numbers.get(who, person.nhs_number),
         child_id=person.child_id,
@@ -275,7 +287,6 @@ def the_child_is_on_the_work_list(
 @given(parsers.re(r"the (?P<who>.*child) was on the work-list with (?P<code>CPR0[1-7])"))
 def the_child_was_on_the_work_list(cpis_stage: Stage, cpis_judge: Judge, who: str, code: str) -> None:
     """Judged here, because the entry must be gone later."""
-    cpis_stage.read("work-list", Nothing(), driving.WorkList, until=lambda w: bool(w.items))
     the_child_is_on_the_work_list(cpis_stage, cpis_judge, who, "", code, "")
 
 
@@ -295,6 +306,7 @@ def the_others_are_stored(cpis_stage: Stage, cpis_judge: Judge) -> None:
         nhs_number=others[0].nhs_number,
         code="CPF03",
         child_ids=[p.child_id for p in others],
+        own=cpis_stage.numbers(),
     )
 
 
@@ -309,13 +321,20 @@ def the_work_list_is_cleared(cpis_stage: Stage, cpis_judge: Judge, who: str) -> 
         until=lambda w: not any(i.child_id == person.child_id and i.open for i in w.items),
     )
     read_status(cpis_stage, [person])
-    cpis_judge("work-list-cleared", authority=cpis_stage.ods, nhs_number=person.nhs_number, child_id=person.child_id)
+    cpis_judge(
+        "work-list-cleared",
+        authority=cpis_stage.ods,
+        nhs_number=person.nhs_number,
+        child_id=person.child_id,
+        own=cpis_stage.numbers(),
+    )
 
 
 @then(parsers.re(r"an alert about the (?:first )?file stands with somebody"))
 def a_file_alert_stands(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Somebody is told that the file failed."""
-    cpis_stage.read("alerts", Nothing(), driving.AlertList, until=lambda a: bool(a.items))
+    ids = cpis_stage.file_ids()
+    read_alerts(cpis_stage, lambda alert: alert.kind == "file-failed" and alert.file_id in ids)
     cpis_judge(
         "alert-shown",
         since=0,

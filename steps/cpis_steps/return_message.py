@@ -11,7 +11,7 @@ from cpis_simulator.driving import Nothing
 from cpis_steps.crafting import access, deliver_accesses, deliver_inactive, noted, other_authority
 from cpis_steps.judging import Judge
 from cpis_steps.people import child_on_plan
-from cpis_steps.stage import AccessFacts, Stage
+from cpis_steps.stage import AccessFacts, Stage, read_alerts
 
 EMERGENCY = "emergency department"
 ORDER = ("child", "second child", "third child")
@@ -245,7 +245,7 @@ def retire(stage: Stage, retired: list[str], replaced: list[str]) -> None:
     since = stage.lane.since_now()
     stage.service.do("retire-numbers", driving.RetireNumbers(numbers=numbers))
     stage.wait_for_response("inactive-notification", since=since)
-    stage.authority.collect()
+    stage.collect()
 
 
 @when("the service delivers an inactive number that the authority does not hold")
@@ -253,6 +253,7 @@ def an_unknown_inactive_number(cpis_stage: Stage) -> None:
     """Nobody of this authority has it."""
     stranger = cpis_stage.cast.enter("stranger")
     deliver_inactive(cpis_stage, str(stranger.nhs_number))
+    cpis_stage.collect()
 
 
 @then(parsers.re(r"the authority is sent one notification of the (?:access|three accesses)"))
@@ -325,7 +326,7 @@ def the_contradiction_is_shown(cpis_stage: Stage, cpis_judge: Judge) -> None:
     cpis_stage.authority.ask("exceptions", Nothing(), driving.ExceptionList)
     cpis_stage.authority.ask("alerts", Nothing(), driving.AlertList)
     events = [facts["event_id"] for _, facts in _own(cpis_stage)]
-    cpis_judge("contradiction-shown", authority=cpis_stage.ods, event_ids=events)
+    cpis_judge("contradiction-shown", since=0, authority=cpis_stage.ods, event_ids=events)
 
 
 @then(parsers.re(r"the (?P<who>.+)'s worker or team has one alert of the access"))
@@ -345,12 +346,7 @@ def the_triage_point_is_alerted(cpis_stage: Stage, cpis_judge: Judge, who: str) 
 def judge_alert(stage: Stage, judge: Judge, who: str, label: str, recipients: list[str]) -> None:
     """Judge that one alert of the access stands with one of these."""
     facts = stage.accesses[label]
-    stage.read(
-        "alerts",
-        Nothing(),
-        driving.AlertList,
-        until=lambda a: any(i.event_id == facts["event_id"] for i in a.items),
-    )
+    read_alerts(stage, lambda alert: alert.event_id == facts["event_id"])
     judge(
         "alerted",
         authority=stage.ods,
@@ -367,7 +363,7 @@ def others_are_not_alerted(cpis_stage: Stage, cpis_judge: Judge, who: str, which
     if which == "previous worker":
         recipients = [f"Worker for {who}", f"Team for {who}"]
     cpis_stage.authority.ask("alerts", Nothing(), driving.AlertList)
-    cpis_judge("not-alerted", recipients=recipients, marker_event=cpis_stage.marker_event)
+    cpis_judge("not-alerted", since=0, recipients=recipients, marker_event=cpis_stage.marker_event)
 
 
 @then(parsers.re(r"the service has told the authority of (?:the inactive numbers?|both numbers)"))
@@ -386,8 +382,10 @@ def the_service_has_told(cpis_stage: Stage, cpis_judge: Judge) -> None:
 @then("an alert about the inactive number stands with somebody")
 def an_inactive_alert_stands(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Receipt raises an alert to a configured recipient."""
-    cpis_stage.read("alerts", Nothing(), driving.AlertList, until=lambda a: bool(a.items))
-    cpis_judge("alert-shown", kinds=["inactive-number"], child_id=cpis_stage.cast["child"].child_id)
+    child_id = cpis_stage.cast["child"].child_id
+    read_alerts(cpis_stage, lambda alert: alert.kind == "inactive-number" and alert.child_id == child_id)
+    number = cpis_stage.old_numbers["child"]
+    cpis_judge("alert-shown", since=0, kinds=["inactive-number"], child_id=child_id, inactive_number=number)
 
 
 @then(parsers.re(r"an exception about the (?P<who>.+)'s number is open"))

@@ -17,12 +17,13 @@ from cpis_fixtures.actors import AuthorityActor, CareActor, ServiceActor
 from cpis_fixtures.care_settings import CareSetting, care_setting
 from cpis_fixtures.cast import Cast, CastPlan, Person
 from cpis_fixtures.lane import Lane
+from cpis_reports.checks.reading import acknowledgements, code_for, others_in, uploads
 from cpis_simulator import driving
-from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.driving import Nothing, Shape
-from cpis_simulator.errors import HarnessError, PeerError
+from cpis_simulator.errors import HarnessError, NotOffered, PeerError
 from cpis_simulator.evidence import FILE_DROP, Evidence
+from cpis_simulator.nhs_number import is_valid
 from cpis_simulator.vocabulary import PlanType
 
 S = TypeVar("S", bound=Shape)
@@ -59,10 +60,12 @@ class Stage:
         self.elsewhere: list[tuple[RegisteredAuthority, CastPlan]] = []
         self.marker_event: str | None = None
         self.telephone: str | None = None
+        self.telephone_keyed = False
         self.detail: list[str] | None = None
+        self.first_code = ""
         self.held = False
         self._base = lane.base or datetime.now(UTC).replace(microsecond=0)
-        self._minutes = 0
+        self._instants = 0
 
     @property
     def authority(self) -> AuthorityActor:
@@ -85,9 +88,18 @@ class Stage:
         return self.lane.ods
 
     @property
+    def own(self) -> RegisteredAuthority:
+        """The authority under test, as the configuration describes it."""
+        return self.lane.plan.config.authorities()[0]
+
+    @property
     def today(self) -> date:
         """The day that the clocks show."""
         return self.cast.today
+
+    def numbers(self) -> list[str]:
+        """Every NHS number that the scenario has brought in; whoever else is in a file is nobody that it speaks of."""
+        return sorted({*self.cast.numbers, *(p.nhs_number for p in self.cast.people.values() if p.nhs_number)})
 
     # People and plans
 
@@ -95,13 +107,50 @@ class Stage:
         """Have the authority record someone whom PDS knows."""
         if on_pds and person.nhs_number is not None:
             self.put_on_pds(person)
-        person.child_id = self.authority.ask("record-child", person.details(), driving.ChildReference).child_id
+        try:
+            person.child_id = self._record(person)
+        except PeerError:
+            if self.lane.resettable or not on_pds or person.nhs_number is None:
+                raise
+            # A product that was not emptied may hold the number, or the local id, on another child's file.
+            person.nhs_number = self.cast.number()
+            person.local_id = self.cast.local_id(f"{person.who} again")
+            self.put_on_pds(person)
+            person.child_id = self._record(person)
         return person
+
+    def _record(self, person: Person) -> str:
+        return self.authority.ask("record-child", person.details(), driving.ChildReference).child_id
 
     def put_on_pds(self, person: Person, **changed: object) -> None:
         """Have PDS know someone, with details of its own where given."""
         known = person.on_pds().model_copy(update=changed)
         self.service.do("put-people", driving.PutPeople(people=[known]))
+
+    def unknown_number(self, person: Person) -> str:
+        """A number that PDS does not know: an upload of it is answered CPR01."""
+        number = self.cast.number()
+        if self.lane.learns:
+            # Here PDS would learn it from the upload; one that was retired without a successor is answered the same.
+            retired = person.on_pds().model_copy(update={"nhs_number": number, "inactive": True})
+            self.service.do("put-people", driving.PutPeople(people=[retired]))
+        return number
+
+    def tidy(self) -> None:
+        """Leave a product that cannot be emptied as it was found, as far as later scenarios would notice.
+
+        PDS agrees with what the authority holds from here on, so that a full file's records of this scenario are stored
+        in those that follow.
+        """
+        if self.lane.resettable:
+            return
+        known = [p.on_pds() for p in self.cast.people.values() if p.child_id and is_valid(p.nhs_number or "")]
+        if known:
+            self.service.do("put-people", driving.PutPeople(people=known))
+        if self.telephone_keyed:
+            digits = self.own.telephone_emergency.removeprefix("tel:")
+            request = driving.ChangeAuthority(ods=self.ods, telephone_emergency=digits)
+            self.authority.ask("change-authority", request, Nothing)
 
     def open_plan(
         self,
@@ -163,11 +212,13 @@ class Stage:
         since = self.lane.since_now()
         self.export()
         if _uploaded(self.ods)(self.seen(since)):
-            self.wait_for(_responded(self.ods, "acknowledgement"), since=since, within=SERVICE_S)
+            self.wait_for(_acknowledged(self.ods), since=since, within=SERVICE_S)
             self.authority.collect()
 
     def history(self, code: str) -> None:
         """An exchange that lies before the scenario's When, and must end with that file code.
+
+        Where the product sends other children too, it is the code that the file would have without them.
 
         Raises:
             PeerError: No file came, or the service could not answer it so.
@@ -175,22 +226,52 @@ class Stage:
         since = self.lane.since_now()
         self.exchange()
         evidence = self.seen(since)
-        replies = evidence.on(FILE_DROP, authority=self.ods, direction="response", kind="acknowledgement")
+        replies = acknowledgements(evidence, self.ods)
         if not replies:
             problems = self.service.problems()
             if problems:
                 raise HarnessError("The service did not answer the authority's file", found=problems[0])
             raise PeerError("No file of the authority came", party="authority", expected="one within export_s")
-        found = [c.code for c in decode_acknowledgement(evidence.body(replies[-1])).file_codes]
-        if found != [code]:
+        reply = replies[-1][1]
+        files = {f.upload.file_id: f.upload for f in uploads(evidence, self.ods) if f.upload}
+        upload = files.get(reply.file_id)
+        found = code_for(upload, reply, self.numbers()) if upload else reply.file_codes[0].code
+        if found != code:
             raise PeerError(
                 "The file was not answered as the scenario needs",
                 party="authority",
                 expected=code,
-                found=", ".join(found),
+                found=found if found == reply.file_codes[0].code else f"{found} for the scenario's own children",
             )
-        if self.authority.offers("files"):
-            self.read("files", Nothing(), driving.FileList, until=lambda _: True)
+        self.read(
+            "files",
+            Nothing(),
+            driving.FileList,
+            until=lambda files: not any(i.file_id == reply.file_id and i.state == "open" for i in files.items),
+        )
+
+    def collect(self) -> None:
+        """Have the authority deal with what was delivered; a product that cannot be told to is given its time."""
+        self.authority.collect()
+        if not self.authority.offers("collect"):
+            self.rest()
+
+    def file_ids(self) -> set[str]:
+        """Sequence ids of the files that the authority has dropped in this scenario."""
+        return {f.upload.file_id for f in uploads(self.seen(), self.ods) if f.upload}
+
+    def needs_file_of_its_own(self) -> None:
+        """Stop here where the product's file holds other children than the scenario's.
+
+        Raises:
+            NotOffered: It does.
+        """
+        files = [f.upload for f in uploads(self.seen(self.since), self.ods) if f.upload]
+        if files and (others := others_in(files[-1], self.numbers())):
+            raise NotOffered(
+                f"the product's file holds {others} records of other children, so a file of which none is stored "
+                "cannot come about; run this test against an empty system, or one that sends changes only"
+            )
 
     def leave_open(self) -> None:
         """Have a file exported that the service picks up and leaves unanswered.
@@ -209,9 +290,12 @@ class Stage:
     # Accesses
 
     def instant(self) -> datetime:
-        """The next minute of the scenario, so that no two accesses have the same time."""
-        self._minutes += 1
-        return self._base + timedelta(minutes=self._minutes)
+        """The next instant of the scenario, so that no two accesses have the same time.
+
+        Minutes apart on a clock that was set; on the product's own, seconds, so that it stays out of the future.
+        """
+        self._instants += 1
+        return self._base + self._instants * (timedelta(minutes=1) if self.lane.base else timedelta(seconds=1))
 
     def event_id(self, label: str) -> str:
         """An event id from the scenario's own generator."""
@@ -282,8 +366,34 @@ def access_facts(request: driving.LookUp) -> AccessFacts:
     }
 
 
+def read_alerts(stage: Stage, wanted: Callable[[driving.Alert], bool]) -> None:
+    """Read the product's alerts, until one of them is wanted or its time is up."""
+    stage.read("alerts", Nothing(), driving.AlertList, until=lambda alerts: any(map(wanted, alerts.items)))
+
+
+def read_work_list(stage: Stage, person: Person) -> None:
+    """Read the product's work-list, until the person is on it or its time is up."""
+    stage.read(
+        "work-list",
+        Nothing(),
+        driving.WorkList,
+        until=lambda found: any(i.child_id == person.child_id and i.open for i in found.items),
+    )
+
+
 def _uploaded(authority: str) -> Wanted:
     return lambda evidence: bool(evidence.on(FILE_DROP, authority=authority, direction="upload"))
+
+
+def _acknowledged(authority: str) -> Wanted:
+    """Every file that came was answered; a late reply to an earlier scenario's file does not count."""
+
+    def wanted(evidence: Evidence) -> bool:
+        sent = {f.upload.file_id for f in uploads(evidence, authority) if f.upload}
+        answered = {reply.file_id for _, reply in acknowledgements(evidence, authority)}
+        return bool(answered) and sent <= answered
+
+    return wanted
 
 
 def _responded(authority: str, kind: str) -> Wanted:

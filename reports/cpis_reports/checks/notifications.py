@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cpis_reports.checks.reading import delivered_access, last_answer, same_instant
+from cpis_reports.checks.reading import delivered_access, last_answer, new_items, same_instant
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
 from cpis_reports.checks.replies import marker_seen
 from cpis_simulator.evidence import Evidence
@@ -107,11 +107,11 @@ def alerted(evidence: Evidence, *, authority: str, child_id: str, access: Access
 
 @check("not-alerted", judges="authority", requirements=("CPIS-NTF-017",), witness="product")
 def not_alerted(evidence: Evidence, *, recipients: list[str], marker_event: str) -> Judgement:
-    """None of these workers or teams has an alert of an access, after a later access came through."""
+    """None of these workers or teams has a new alert of an access, after a later access came through."""
     fence = marker_seen(evidence, marker_event)
     if isinstance(fence, Judgement):
         return fence
-    found = last_answer(evidence, "alerts")
+    found = new_items(evidence, "alerts")
     if found is None or found[0].seq < fence.seq:
         return undecided("not-reached", "the product was not asked for its alerts after the marker", fence)
     wrong = [
@@ -132,7 +132,7 @@ def contradiction_shown(evidence: Evidence, *, authority: str, event_ids: list[s
     delivered = delivered_access(evidence, authority, event_ids[0])
     if delivered is None:
         return undecided("harness", "no notification of the access was delivered to the authority")
-    exceptions, alerts = last_answer(evidence, "exceptions"), last_answer(evidence, "alerts")
+    exceptions, alerts = new_items(evidence, "exceptions"), new_items(evidence, "alerts")
     if exceptions is None or alerts is None or exceptions[0].seq < delivered[0].seq:
         return undecided("not-reached", "the product was not asked for exceptions and alerts", witness="product")
     shown = [i for i in exceptions[1] if i.get("kind") == "access-notification"]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from cpis_reports.checks.registry import Judgement, failed, undecided
 from cpis_simulator.codecs.access_notification import decode_access_notification
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
+from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
 from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.errors import DecodeError
-from cpis_simulator.evidence import DRIVER, FILE_DROP, LOOKUP, PROBE, Evidence, Record
+from cpis_simulator.evidence import DRIVER, FILE_DROP, LOOKUP, MARK, PROBE, Evidence, Record
 from cpis_simulator.model import (
     AccessNotification,
     Acknowledgement,
@@ -24,6 +26,11 @@ from cpis_simulator.model import (
     Subject,
     Upload,
 )
+from cpis_simulator.rules.acknowledgement import is_file_level
+from cpis_simulator.vocabulary import FileCode, RecordCode
+
+_ECHO: Final = re.compile(r"\bmessage\[(\d+)\]")
+_RECORD: Final = re.compile(r"/record\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class UploadFile:
         return next((r for r in records if isinstance(r, FaultyRecord) and r.nhs_number == nhs_number), None)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)  # A product's full files may be large.
 def _decoded(body: bytes) -> Upload | DecodeError:
     try:
         return decode_upload(body)
@@ -132,6 +139,48 @@ def acknowledgement_of(evidence: Evidence, authority: str, file_id: str) -> tupl
     return found[-1] if found else None
 
 
+def numbers_of(record: PlanRecord | FaultyRecord) -> frozenset[str]:
+    """The NHS numbers that stand in a record of an upload."""
+    if isinstance(record, PlanRecord):
+        return frozenset(subject.nhs_number for subject in record.subjects)
+    return frozenset((record.nhs_number,)) if record.nhs_number else frozenset()
+
+
+def failed_numbers(upload: Upload, acknowledgement: Acknowledgement) -> dict[str, str]:
+    """NHS numbers whose record failed, each with its code; found by the location of each result."""
+    failures: dict[str, str] = {}
+    for result in acknowledgement.results:
+        if result.code == RecordCode.STORED:
+            continue
+        numbers: Iterable[str] = ()
+        if (found := _ECHO.search(result.location)) and 0 < int(found[1]) <= len(acknowledgement.echoes):
+            numbers = [subject.nhs_number for subject in acknowledgement.echoes[int(found[1]) - 1].subjects]
+        elif (found := _RECORD.search(result.location)) and 0 < int(found[1]) <= len(upload.records):
+            numbers = numbers_of(upload.records[int(found[1]) - 1])
+        failures.update(dict.fromkeys(numbers, result.code))
+    return failures
+
+
+def others_in(upload: Upload, own: Collection[str]) -> int:
+    """How many records are about nobody of these: a product's other children, which no check speaks of."""
+    return sum(1 for record in upload.records if not numbers_of(record) & frozenset(own))
+
+
+def code_for(upload: Upload, acknowledgement: Acknowledgement, own: Collection[str]) -> str:
+    """The file code as it would be if the file held nobody but these.
+
+    A product may send other children in the same file, whose records fail or are stored whatever the scenario is about.
+    """
+    code = acknowledgement.file_codes[0].code
+    if is_file_level(acknowledgement) or not others_in(upload, own):
+        return code
+    failures = failed_numbers(upload, acknowledgement).keys()
+    fates = {bool(numbers & failures) for r in upload.records if (numbers := numbers_of(r)) & frozenset(own)}
+    if code == FileCode.NONE_STORED or fates == {True}:
+        return FileCode.NONE_STORED
+    return FileCode.PARTLY_STORED if fates == {True, False} else FileCode.ALL_STORED
+
+
 def notifications(evidence: Evidence, authority: str) -> list[tuple[Record, AccessNotification]]:
     """Access notifications that were delivered to the authority's folder, in order."""
     found = []
@@ -152,6 +201,18 @@ def delivered_access(
             for access in group.accesses:
                 if access.event_id == event_id:
                     return record, notification, access
+    return None
+
+
+def inactive_delivered(evidence: Evidence, nhs_number: str) -> Record | None:
+    """The last notification that told an authority that the number is inactive."""
+    for record in reversed(evidence.on(FILE_DROP, direction="response", kind="inactive-notification")):
+        try:
+            notification = decode_inactive_notification(evidence.body(record))
+        except DecodeError:
+            continue
+        if any(number.nhs_number == nhs_number for number in notification.numbers):
+            return record
     return None
 
 
@@ -181,6 +242,23 @@ def last_answer(
         if all(request.get(k) == v for k, v in asked.items())
     ]
     return fitting[-1] if fitting else None
+
+
+def new_items(evidence: Evidence, operation: str) -> tuple[Record, list[dict[str, Any]]] | None:
+    """The items of the last answer to an operation, without those that stood there before the scenario's first step.
+
+    A product that cannot be emptied still shows what earlier scenarios, or other people, left there.
+    """
+    found = last_answer(evidence, operation)
+    if found is None:
+        return None
+    begun = next((r.seq for r in evidence.on(MARK, event="step")), 0)
+    before = [answer.get("items", []) for record, _, answer in answered(evidence, operation) if record.seq < begun]
+    items = list(found[1])
+    for old in before[-1] if before else ():
+        if old in items:
+            items.remove(old)
+    return found[0], items
 
 
 def same_instant(text: object, expected: datetime | str) -> bool:

@@ -6,15 +6,20 @@ first makes sure that the reply on the wire was the one that the scenario speaks
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cpis_reports.checks.reading import (
     acknowledgement_of,
     answered,
+    code_for,
     file_with,
+    inactive_delivered,
     last_answer,
     last_file_with,
+    new_items,
     no_file,
+    others_in,
     same_instant,
     uploads,
 )
@@ -25,9 +30,12 @@ from cpis_simulator.nhs_number import masked
 
 
 def _reply(
-    evidence: Evidence, authority: str, nhs_number: str, code: str, *, last: bool = False
+    evidence: Evidence, authority: str, nhs_number: str, code: str, *, own: Sequence[str] = (), last: bool = False
 ) -> tuple[Record, Acknowledgement] | Judgement:
-    """The acknowledgement with that file code of the file that holds the child, or why there is none."""
+    """The acknowledgement with that file code of the file that holds the child, or why there is none.
+
+    With `own` the code is the one that the file would have if only these numbers were in it.
+    """
     files = uploads(evidence, authority)
     file = (last_file_with if last else file_with)(files, nhs_number)
     if file is None or file.upload is None:
@@ -36,13 +44,12 @@ def _reply(
     if pair is None:
         return undecided("harness", f"file {file.upload.file_id} was not acknowledged", file.record.seq)
     codes = [c.code for c in pair[1].file_codes]
-    if codes != [code]:
-        return undecided(
-            "not-reached",
-            f"file {file.upload.file_id} was answered {', '.join(codes)}, the scenario needs {code}",
-            file.record.seq,
-            pair[0].seq,
-        )
+    wanted = code_for(file.upload, pair[1], own) if own else ", ".join(codes)
+    if wanted != code:
+        why = f"file {file.upload.file_id} was answered {', '.join(codes)}, the scenario needs {code}"
+        if own and (others := others_in(file.upload, own)):
+            why += f"; beside the scenario's own children it holds {others} records"
+        return undecided("not-reached", why, file.record.seq, pair[0].seq)
     return pair
 
 
@@ -60,6 +67,8 @@ def _shown_file(evidence: Evidence, file_id: str) -> tuple[Record, dict[str, Any
     requirements=(
         *("CPIS-ACK-002", "CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-014", "CPIS-OPS-006", "CPIS-OPS-001"),
         "CPIS-UPL-001",
+        "CPIS-MSG-001",
+        "CPIS-MSG-002",
     ),
     witness="product",
 )
@@ -98,7 +107,17 @@ def file_shown(
 @check(
     "file-not-closed-as-stored",
     judges="authority",
-    requirements=("CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-015", "CPIS-ACK-016"),
+    requirements=(
+        "CPIS-ACK-002",
+        "CPIS-ACK-003",
+        "CPIS-ACK-004",
+        "CPIS-ACK-015",
+        "CPIS-ACK-016",
+        "CPIS-MSG-001",
+        "CPIS-MSG-002",
+        "CPIS-MSG-010",
+        "CPIS-MSG-012",
+    ),
     witness="product",
 )
 def file_not_closed_as_stored(evidence: Evidence, *, authority: str, nhs_number: str, marker_event: str) -> Judgement:
@@ -190,12 +209,14 @@ def failed_record_shown(
 @check(
     "work-list-cleared",
     judges="authority",
-    requirements=("CPIS-ACK-009", "CPIS-ACK-010", "CPIS-UI-010"),
+    requirements=("CPIS-ACK-009", "CPIS-ACK-010", "CPIS-UI-010", "CPIS-INA-009"),
     witness="product",
 )
-def work_list_cleared(evidence: Evidence, *, authority: str, nhs_number: str, child_id: str) -> Judgement:
+def work_list_cleared(
+    evidence: Evidence, *, authority: str, nhs_number: str, child_id: str, own: list[str]
+) -> Judgement:
     """After the corrected record was stored, the child has no open entry and shows that upload."""
-    reply = _reply(evidence, authority, nhs_number, "CPF02", last=True)
+    reply = _reply(evidence, authority, nhs_number, "CPF02", own=own, last=True)
     if isinstance(reply, Judgement):
         return reply
     found = last_answer(evidence, "work-list")
@@ -216,14 +237,14 @@ def work_list_cleared(evidence: Evidence, *, authority: str, nhs_number: str, ch
 @check(
     "records-shown-stored",
     judges="authority",
-    requirements=("CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-007", "CPIS-ACK-014"),
+    requirements=("CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-007", "CPIS-ACK-014", "CPIS-INA-009"),
     witness="product",
 )
 def records_shown_stored(
-    evidence: Evidence, *, authority: str, nhs_number: str, code: str, child_ids: list[str]
+    evidence: Evidence, *, authority: str, nhs_number: str, code: str, child_ids: list[str], own: list[str]
 ) -> Judgement:
     """Each of these children shows its upload as stored, with the time of the acknowledgement."""
-    reply = _reply(evidence, authority, nhs_number, code)
+    reply = _reply(evidence, authority, nhs_number, code, own=own)
     if isinstance(reply, Judgement):
         return reply
     where = [reply[0].seq]
@@ -243,7 +264,16 @@ def records_shown_stored(
 @check(
     "records-not-shown-stored",
     judges="authority",
-    requirements=("CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-015", "CPIS-ACK-016", "CPIS-ACK-002"),
+    requirements=(
+        "CPIS-ACK-003",
+        "CPIS-ACK-004",
+        "CPIS-ACK-005",
+        "CPIS-ACK-015",
+        "CPIS-ACK-016",
+        "CPIS-ACK-002",
+        "CPIS-MSG-010",
+        "CPIS-MSG-012",
+    ),
     witness="product",
 )
 def records_not_shown_stored(
@@ -288,7 +318,7 @@ def exception_shown(
     files = evidence.on(FILE_DROP, authority=authority, direction="response", kind=delivered)
     if not files:
         return undecided("harness", f"no {delivered} was delivered to the authority")
-    found = last_answer(evidence, "exceptions")
+    found = new_items(evidence, "exceptions")
     if found is None or found[0].seq < files[-1].seq:
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
     record, items = found
@@ -316,11 +346,11 @@ def _same(fact: str, given: object, expected: str) -> bool:
 )
 def exception_closed(evidence: Evidence, *, authority: str, nhs_number: str, child_id: str) -> Judgement:
     """No exception about the inactive number is open any more."""
-    files = evidence.on(FILE_DROP, authority=authority, direction="response", kind="inactive-notification")
-    if not files:
-        return undecided("harness", "no inactive-number notification was delivered to the authority")
+    told = inactive_delivered(evidence, nhs_number)
+    if told is None:
+        return undecided("harness", f"no notification told {authority} that {masked(nhs_number)} is inactive")
     found = last_answer(evidence, "exceptions")
-    if found is None or found[0].seq < files[-1].seq:
+    if found is None or found[0].seq < told.seq:
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
     about = [
         i
@@ -331,7 +361,7 @@ def exception_closed(evidence: Evidence, *, authority: str, nhs_number: str, chi
     ]
     if about:
         return failed("product", f"an exception about {masked(nhs_number)} is still open", found[0])
-    return passed("product", found[0], files[-1])
+    return passed("product", found[0], told)
 
 
 @check(
@@ -351,9 +381,16 @@ def alert_shown(
     words: list[str] | None = None,
     authority: str | None = None,
     nhs_number: str | None = None,
+    inactive_number: str | None = None,
 ) -> Judgement:
-    """An alert of that kind stands with somebody, about the child, about the child's file, or with one of the words."""
-    found = last_answer(evidence, "alerts")
+    """An alert of that kind stands with somebody, about the child, about the child's file, or with one of the words.
+
+    Args:
+        inactive_number: Of which a notification must have told the authority.
+    """
+    if inactive_number and inactive_delivered(evidence, inactive_number) is None:
+        return undecided("harness", f"no notification told the authority that {masked(inactive_number)} is inactive")
+    found = new_items(evidence, "alerts")
     if found is None:
         return undecided("not-reached", "the product was not asked for its alerts", witness="product")
     record, items = found

@@ -6,10 +6,13 @@ from typing import Any
 
 from cpis_reports.checks.reading import (
     acknowledgements,
+    code_for,
     delivered_access,
+    failed_numbers,
     file_with,
     lookups,
     notifications,
+    others_in,
     uploads,
 )
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
@@ -64,25 +67,37 @@ def acknowledged_once(
     code: str,
     stored: int,
     failures: dict[str, str],
+    own: list[str],
 ) -> Judgement:
-    """The child's file got exactly one acknowledgement, with that code, those counts and those failed records."""
+    """The child's file got exactly one acknowledgement, with that code, those counts and those failed records.
+
+    Args:
+        own: Numbers of the scenario. A product's other children may be in the file too: then the counts must add up,
+            and code and failures are looked at as if only these were there.
+    """
     file = file_with(uploads(evidence, authority), nhs_number)
     if file is None or file.upload is None:
         return undecided("not-reached", f"{masked(nhs_number)} is in no readable file")
-    own = [pair for pair in acknowledgements(evidence, authority) if pair[1].file_id == file.upload.file_id]
-    if len(own) != 1:
-        return failed("wire", f"expected one acknowledgement, found {len(own)}", file.record, *(r for r, _ in own))
-    record, ack = own[0]
+    upload = file.upload
+    replies = [pair for pair in acknowledgements(evidence, authority) if pair[1].file_id == upload.file_id]
+    if len(replies) != 1:
+        return failed(
+            "wire", f"expected one acknowledgement, found {len(replies)}", file.record, *(r for r, _ in replies)
+        )
+    record, ack = replies[0]
     findings = []
-    if [c.code for c in ack.file_codes] != [code]:
-        findings.append(f"file code: expected {code}, found {', '.join(c.code for c in ack.file_codes)}")
-    if (ack.stored, ack.failed) != (stored, len(failures)):
+    if (found := code_for(upload, ack, own)) != code or len(ack.file_codes) != 1:
+        findings.append(f"file code: expected {code}, found {', '.join(c.code for c in ack.file_codes)} ({found})")
+    if others_in(upload, own):
+        if ack.stored + ack.failed != len(upload.records):
+            findings.append(f"{ack.stored} stored and {ack.failed} failed are not {len(upload.records)} records")
+    elif (ack.stored, ack.failed) != (stored, len(failures)):
         findings.append(f"expected {stored} stored, {len(failures)} failed; found {ack.stored} and {ack.failed}")
-    echoed = {s.nhs_number: r.code for e, r in zip(ack.echoes, ack.results, strict=False) for s in e.subjects}
+    refused = {number: code for number, code in failed_numbers(upload, ack).items() if number in own}
     findings += [
-        f"{masked(number)}: expected {wanted}, found {echoed.get(number)}"
-        for number, wanted in failures.items()
-        if echoed.get(number) != wanted
+        f"{masked(number)}: expected {failures.get(number, 'stored')}, found {refused.get(number, 'stored')}"
+        for number in sorted(failures.keys() | refused.keys())
+        if failures.get(number) != refused.get(number)
     ]
     if findings:
         return failed("wire", "; ".join(findings), file.record, record)

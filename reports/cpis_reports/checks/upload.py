@@ -59,6 +59,7 @@ def valid_file_with_child(evidence: Evidence, *, authority: str, nhs_number: str
         *("CPIS-DAT-001", "CPIS-DAT-002", "CPIS-DAT-006", "CPIS-DAT-007", "CPIS-DAT-008", "CPIS-DAT-009"),
         *("CPIS-DAT-005", "CPIS-DAT-010", "CPIS-DAT-021", "CPIS-UPL-001", "CPIS-UPL-008", "CPIS-UPL-019"),
         *("CPIS-IG-011", "CPIS-ACK-009", "CPIS-ACK-012", "CPIS-INA-004", "CPIS-OPS-001", "CPIS-MSG-014"),
+        "CPIS-INA-009",
     ),
     witness="wire",
 )

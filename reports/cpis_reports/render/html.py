@@ -152,6 +152,7 @@ def render_html(results: Results, evidence: Evidence) -> str:
         settings=[(name, value, SETTING_TOUCHES.get(name, "none")) for name, value in results.run.settings.items()],
         scenarios=views,
         anchors=anchors,
+        titles={scenario.id: scenario.test or anchors[scenario.id] for scenario in scenarios},
         known_records={record.seq for view in views for record in (m.record for m in view.messages)},
         mask=mask.text,
         when=_when,

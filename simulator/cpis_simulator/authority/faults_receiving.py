@@ -255,7 +255,7 @@ class NotificationAddresseeNotChecked(CaseSystem):
 
 @seeded("empty-notification-filed-late", "NTF-008", tests="NT-06")
 class EmptyNotificationFiledLate(CaseSystem):
-    """An empty notification leaves an event on the next child that is accessed."""
+    """An empty notification is kept, and with the next one an event is filed on every child."""
 
     def __init__(self, configuration: Configuration, state: State) -> None:
         """Nothing is owed."""
@@ -263,17 +263,18 @@ class EmptyNotificationFiledLate(CaseSystem):
         self._owed: list[str] = []
 
     def take_accesses(self, notification: AccessNotification, *, now: datetime) -> None:
-        """File what is owed with the next access."""
+        """Note what is owed."""
         if notification.total == 0 and not notification.groups:
             self._owed.append(notification.message_id)
         super().take_accesses(notification, now=now)
 
     def to_be_filed(self, accesses: list[NotifiedAccess]) -> list[NotifiedAccess]:
-        """The owed events, on the first child's file."""
-        if accesses and self._owed and (person := self.holder(accesses[0].nhs_number)):
+        """The owed events, on everybody's file."""
+        if accesses:
             for event_id in self._owed:
-                text = "The CP-IS record was viewed."
-                self.state.events.append(CaseEvent(child_id=person.child_id, event_id=event_id, text=text))
+                for person in self.state.people:
+                    text = "The CP-IS record was viewed."
+                    self.state.events.append(CaseEvent(child_id=person.child_id, event_id=event_id, text=text))
             self._owed = []
         return accesses
 
@@ -393,7 +394,7 @@ class InactiveNumberExceptionClosesItself(CaseSystem):
 
 @seeded("adopted-child-linked", "INA-007", tests="IN-04")
 class AdoptedChildLinked(CaseSystem):
-    """For a number retired without replacement the system looks for a child alike and shows it on the exception list."""
+    """For a number retired without replacement a child that is alike is looked for and shown on the exception list."""
 
     def retire(self, person: Person, number: InactiveNumber, *, now: datetime) -> None:
         """What an adoption must not reveal."""

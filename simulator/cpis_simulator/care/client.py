@@ -86,7 +86,7 @@ def prepare(look_up: LookUp, *, now: datetime, ids: Callable[[], str]) -> Questi
         return LookUpResult(status="refused", text=texts.NOT_VERIFIED)
     asked = _with_zone(look_up.accessed) if look_up.accessed else now
     unscheduled = None if look_up.silent is None else not look_up.silent
-    query = Query(asked, look_up.event_id or ids(), _author(author), look_up.nhs_number, unscheduled)
+    query = Query(asked, look_up.event_id or ids(), author_of(author), look_up.nhs_number, unscheduled)
     asid = author.asid or CARE_ASID
     message = QueryMessage(Transmission(ids(), write_wrapper_time(now.astimezone(UTC)), asid, SPINE_ASID), query)
     envelope_id = ids()
@@ -190,7 +190,7 @@ def _shown_access(access: Access) -> ShownAccess:
     return ShownAccess(accessed=access.effective_time, worker=worker, role=role, organisation=author.organisation.name)
 
 
-def _author(author: CareAuthor) -> Author:
+def author_of(author: CareAuthor) -> Author:
     """The author as the query names it; with an ASID the person is the one responsible for the system."""
     name = AuthorName(author.family, tuple(author.given), author.prefix)
     organisation = Organisation(author.organisation_ods, author.organisation_name)
