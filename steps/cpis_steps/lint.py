@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 from cpis_reports.catalogue import requirements, tests
 from cpis_reports.checks import CHECKS
+from cpis_reports.results import CalledFor
 from cpis_reports.suite import load_suite
 from cpis_steps.features import REQUIREMENT_TAG, TEST_TAG, FeatureScenario, read_feature, suite_folder
 from cpis_steps.phrases import nearest, phrases
@@ -71,19 +73,17 @@ def _tag_problems(scenario: FeatureScenario) -> list[str]:
     known = {*named, *ids, *OTHER_TAGS, scenario.flow}
     found += [f"unknown tag @{t}" for t in scenario.tags if t not in known]
     if named and suite_folder() in scenario.file.parents:
-        called = _called_for().get(named[0], set())
+        calls = [c for c in _calls() if c.test == named[0] and fnmatchcase(scenario.id, c.scenario or "*")]
+        called = {r for call in calls for r in call.requirements}
         found += [f"{named[0]} calls for a check of {r}, which is not tagged" for r in sorted(called - set(ids))]
         found += [f"@{r}: {named[0]} calls for no check of it" for r in ids if r not in called and r in requirements()]
     return found
 
 
 @cache
-def _called_for() -> dict[str, set[str]]:
-    """By test, the requirements that the suite calls checks for, whichever party they judge."""
-    called: dict[str, set[str]] = {}
-    for call in load_suite(suite_folder(), scenarios=[], checks=CHECKS)[0].called_for:
-        called.setdefault(call.test, set()).update(call.requirements)
-    return called
+def _calls() -> tuple[CalledFor, ...]:
+    """What the suite calls for, whichever party it judges."""
+    return tuple(load_suite(suite_folder(), scenarios=[], checks=CHECKS)[0].called_for)
 
 
 def _short(file: Path) -> str:

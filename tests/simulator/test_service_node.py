@@ -111,6 +111,14 @@ def test_a_file_that_is_too_large_is_answered_unread(tmp_path):
         assert code_of(tmp_path, wait_for_responses(tmp_path, 1)[0]) == "CPF01"
 
 
+def test_an_upload_put_beside_the_folders_is_taken_too(node, tmp_path):
+    half = drop(tmp_path, upload(record(plan())), name=".half")
+    os.replace(half, tmp_path / "drop" / "Z99" / "beside.xml")
+    wait_for_responses(tmp_path, 1)
+    assert code_of(tmp_path, names(tmp_path)[0]) == "CPF02"
+    assert not (tmp_path / "drop" / "Z99" / "beside.xml").exists()
+
+
 def test_files_are_taken_in_the_order_of_their_times(tmp_path):
     for number in (3, 1, 2):
         path = drop(tmp_path, upload(file_id=str(number)), f"any{9 - number}.xml")

@@ -72,7 +72,7 @@ Feature: A reply that cannot be trusted changes nothing and is shown
         | with a file code that no list has  |
         | with the text of another file code |
 
-    @MF-10 @CPIS-MSG-012 @CPIS-MSG-013
+    @MF-10 @CPIS-MSG-012
     Scenario: An acknowledgement with a negative count is shown as failed
       Given a child on a child protection plan
       And the authority's file is open

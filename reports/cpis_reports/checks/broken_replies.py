@@ -57,6 +57,8 @@ def identities_not_linked(evidence: Evidence, *, authority: str, sides: list[dic
     if not any(i.get("kind") == "inactive-number" for i in acted):
         return undecided("not-reached", "the product has not shown that it took the notification in", exceptions[0])
     where = [files[-1], exceptions[0]]
+    if any(i.get("kind") == "inactive-number" and i.get("nhs_number") == new["nhs_number"] for i in exceptions[1]):
+        return failed("product", "the new identity's number is shown as inactive, though nobody retired it", *where)
     for own, other in ((old, new), (new, old)):
         for record, text in _shown_of(evidence, own["child_id"], files[-1].seq):
             where.append(record)
@@ -70,10 +72,10 @@ def _shown_of(evidence: Evidence, child_id: str, since: int) -> list[tuple[Recor
     """Everything that lists show of a child after a moment, as text."""
     found = []
     for operation in ("exceptions", "alerts", "work-list"):
-        answer = last_answer(evidence, operation)
-        if answer is not None and answer[0].seq > since:
-            own = [i for i in answer[1] if i.get("child_id") == child_id]
-            found.append((answer[0], json.dumps(own, ensure_ascii=False)))
+        listed = last_answer(evidence, operation)
+        if listed is not None and listed[0].seq > since:
+            own = [i for i in listed[1] if i.get("child_id") == child_id]
+            found.append((listed[0], json.dumps(own, ensure_ascii=False)))
     for record, asked, answer in answered(evidence, "case-events") + answered(evidence, "child-status"):
         if asked.get("child_id") == child_id and record.seq > since:
             found.append((record, json.dumps(answer, ensure_ascii=False)))

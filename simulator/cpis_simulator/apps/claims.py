@@ -40,8 +40,13 @@ LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """An authority's drop folder, and where its claimed files are kept meanwhile."""
+    """An authority's drop folder, and where its claimed files are kept meanwhile.
 
+    Whether the CP-IS client had one folder or several is not public (CC-01), so an upload is also taken from `base`,
+    the folder that holds the others.
+    """
+
+    base: Path
     upload: Path
     response: Path
     archive: Path
@@ -89,7 +94,7 @@ class Claims:
         self._ids = ids
         self._real_now = real_now
 
-    def take(self, authority: RegisteredAuthority, folders: Folders, name: str) -> Claim | None:
+    def take(self, authority: RegisteredAuthority, folders: Folders, file: Path) -> Claim | None:
         """Claim a file; None when it is gone meanwhile.
 
         Raises:
@@ -99,7 +104,7 @@ class Claims:
         private = folders.claims / claim_id
         private.mkdir(mode=0o700)
         try:
-            os.rename(folders.upload / name, private / name)
+            os.rename(file, private / file.name)
         except FileNotFoundError:
             private.rmdir()
             return None
@@ -107,7 +112,7 @@ class Claims:
             private.rmdir()
             raise
         crash_point("after-claim")
-        return Claim(claim_id, authority, folders, private / name)
+        return Claim(claim_id, authority, folders, private / file.name)
 
     def open(self, authorities: Mapping[str, tuple[RegisteredAuthority, Folders]]) -> Iterator[Claim]:
         """The claims that are not finished."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ LOG: Final = logging.getLogger(__name__)
 _OUTBOX_POLL_S: Final = 0.05
 """Other processes of the service add to the outbox too, and cannot wake this one."""
 _STOP_S: Final = 30.0
+_ROOM: Final = 1024 * 1024
+"""Bytes that must be free, or an authority may be kept from dropping a file by us."""
 
 
 class FileDrop:
@@ -68,6 +71,7 @@ class FileDrop:
         names = settings.files
         self.folders = {
             ods: Folders(
+                base=self._root / ods,
                 upload=self._root / ods / names.upload,
                 response=self._root / ods / names.response,
                 archive=self._root / ods / names.archive,
@@ -91,7 +95,7 @@ class FileDrop:
         self._threads: list[threading.Thread] = []
         self._left: set[str] = set()
         self._watch = FolderWatch(
-            [folders.upload for folders in self.folders.values()],
+            [folder for folders in self.folders.values() for folder in (folders.upload, folders.base)],
             is_wanted=is_upload_name,
             settle_s=names.settle,
             wake=self._wake.set,
@@ -138,6 +142,14 @@ class FileDrop:
         stack.enter_context(self._ingesting)
         stack.enter_context(self.delivery.lock)
         return stack
+
+    def shortage(self) -> list[str]:
+        """Whether the disk of the folders has room left for the files of all who share them."""
+        try:
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            return [f"the drop root {self._root} cannot be used: {error.strerror}"]
+        return [f"no room on the disk of the drop root {self._root}: {free} bytes are free"] if free < _ROOM else []
 
     def folder_states(self) -> dict[str, FolderState]:
         """What waits where."""
@@ -218,28 +230,29 @@ class FileDrop:
         for ods, (authority, folders) in self._served.items():
             try:
                 folders.upload.mkdir(parents=True, exist_ok=True)
-                sweep = self._watch.sweep(folders.upload)
+                sweeps = [self._watch.sweep(folder) for folder in (folders.upload, folders.base)]
                 self.problems.clear(f"uploads of {ods}")
             except OSError as error:
                 text = f"the folder {folders.upload} cannot be read: {error.strerror}"
                 self.problems.tell(f"uploads of {ods}", text)
                 continue
-            unsettled = unsettled or sweep.unsettled
-            for name in in_order((f.path.name, f.mtime_ns) for f in sweep.whole):
+            unsettled = unsettled or any(sweep.unsettled for sweep in sweeps)
+            whole = {str(f.path): f for sweep in sweeps for f in sweep.whole}
+            for path in in_order((path, f.mtime_ns) for path, f in whole.items()):
                 if self._stopping.is_set():
                     return False
-                if taken := self._take(authority, folders, name):
+                if taken := self._take(authority, folders, whole[path].path):
                     self._finish_or_leave(taken, fresh=True)
         return unsettled
 
-    def _take(self, authority: RegisteredAuthority, folders: Folders, name: str) -> Claim | None:
+    def _take(self, authority: RegisteredAuthority, folders: Folders, file: Path) -> Claim | None:
         """Claim a file; None when it is gone meanwhile, or may not be read."""
-        about = f"upload {authority.ods_code}/{name}"
-        if not os.access(folders.upload / name, os.R_OK) and (folders.upload / name).exists():
-            self.problems.tell(about, f"{folders.upload / name} may not be read: give this user the right to")
+        about = f"upload {authority.ods_code}/{file.name}"
+        if not os.access(file, os.R_OK) and file.exists():
+            self.problems.tell(about, f"{file} may not be read: give this user the right to")
             return None
         self.problems.clear(about)
-        return self._claims.take(authority, folders, name)
+        return self._claims.take(authority, folders, file)
 
     def _finish_or_leave(self, claim: Claim, *, fresh: bool) -> None:
         """Finish a claim; one that a fault of ours stands in the way of is left until the next start.
