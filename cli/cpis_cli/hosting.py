@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,10 +11,18 @@ from collections.abc import Callable
 
 import typer
 
+from cpis_fixtures.processes import ENDS_WITH_INPUT
 from cpis_simulator.errors import ConfigError, CpisError
 
 USAGE_ERROR = 2
 HARNESS_ERROR = 3
+
+
+def _wait_for_end_of_input(told: threading.Event) -> None:
+    # Unbuffered: at exit Python would wait for the lock of a buffered stream that a thread reads from.
+    while os.read(0, 1024):
+        pass
+    told.set()
 
 
 def fail(command: str, error: CpisError) -> typer.Exit:
@@ -23,8 +32,13 @@ def fail(command: str, error: CpisError) -> typer.Exit:
 
 
 def run_until_told(ready: dict[str, object], stop: Callable[[], None]) -> None:
-    """Print the ready line, wait for SIGTERM or Ctrl-C, then stop cleanly."""
+    """Print the ready line, wait for SIGTERM or Ctrl-C, then stop cleanly.
+
+    A part of a run also ends when the run is no more: its standard input is a pipe that nobody else holds open.
+    """
     told = threading.Event()
+    if os.environ.get(ENDS_WITH_INPUT):
+        threading.Thread(target=_wait_for_end_of_input, args=(told,), daemon=True).start()
     for name in ("SIGTERM", "SIGINT"):
         signal.signal(getattr(signal, name), lambda *_: told.set())
     try:

@@ -1,13 +1,14 @@
 """Judging a run again from what it left behind, without the product and without a socket.
 
 The record (`results.json`) is compared with the evidence, link by link: the journal is the one that the run
-ended with and an unbroken chain; each body is the one that its record names; each check, run again on the
-evidence of its scenario with its recorded parameters, comes out as recorded; and outcomes, verdicts and
-summary follow from that.
+ended with and an unbroken chain; each body is the one that its record names; every scenario that was begun
+and every check that was run is in the record; each check, run again on the evidence of its scenario with its
+recorded parameters, comes out as recorded; and outcomes, verdicts and summary follow from that.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cpis_reports.checks import CHECKS, run_check
 from cpis_reports.results import Attempt, Part, RecordedCheck, Results, Scenario, Suite, Summary
 from cpis_reports.verdicts import effective_of, judge
 from cpis_reports.words import Role
+from cpis_simulator.evidence import MARK, check_mark
 
 
 def verify(folder: Path, *, suite: Suite | None = None) -> list[str]:
@@ -34,7 +36,7 @@ def verify(folder: Path, *, suite: Suite | None = None) -> list[str]:
         ConfigError: When there is no run to verify.
     """
     bundle = read_bundle(folder)
-    differences = [*_journal(bundle), *_bodies(bundle)]
+    differences = [*_journal(bundle), *_bodies(bundle), *_marks(bundle)]
     again = [_run_again(scenario, bundle, differences) for scenario in bundle.results.scenarios]
     differences += _conclusions(bundle.results, again)
     if suite is not None:
@@ -67,6 +69,24 @@ def _bodies(bundle: Bundle) -> list[str]:
         if size != record.size:
             differences.append(f"{where}: its body has {size} bytes, recorded were {record.size}")
     return differences
+
+
+def _marks(bundle: Bundle) -> list[str]:
+    """Scenarios that were begun and checks that were run, compared with those in the record."""
+    recorded = {
+        scenario.id: Counter(check_mark(c.check, c.outcome) for a in scenario.attempts for c in a.checks)
+        for scenario in bundle.results.scenarios
+    }
+    marked: dict[str, Counter[str]] = {}
+    for scenario, records in bundle.by_scenario.items():
+        marks = [r.headers for r in records if r.channel == MARK]
+        marked[scenario] = Counter(m.get("text", "") for m in marks if m.get("event") == "check")
+    differences = [f"scenario {name}: it was played, but is not in the record" for name in marked.keys() - recorded]
+    for name, checks in recorded.items():
+        run = marked.get(name, Counter())
+        differences += [f"scenario {name}: '{text}' is in the evidence, not in the record" for text in run - checks]
+        differences += [f"scenario {name}: '{text}' is in the record, not in the evidence" for text in checks - run]
+    return sorted(differences)
 
 
 def _run_again(scenario: Scenario, bundle: Bundle, differences: list[str]) -> Scenario:

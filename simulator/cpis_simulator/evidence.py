@@ -35,7 +35,7 @@ class Record:
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
     * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
-    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `run-end`), `text`.
+    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.
     """
@@ -68,6 +68,11 @@ class Record:
             "previous": self.previous,
         }
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def check_mark(check: str, outcome: str) -> str:
+    """The text of the mark that tells what a check said."""
+    return f"{check}: {outcome}"
 
 
 def digest(line: bytes) -> str:

@@ -9,7 +9,7 @@ from cpis_reports.catalogue import tests
 from cpis_reports.checks.reading import uploads
 from cpis_simulator import driving
 from cpis_simulator.driving import Nothing
-from cpis_simulator.vocabulary import FileCode
+from cpis_simulator.vocabulary import FileCode, PlanType
 from cpis_steps.crafting import acknowledgement, deliver_acknowledgement, open_file
 from cpis_steps.judging import Judge
 from cpis_steps.people import child_on_plan, key_telephone
@@ -72,10 +72,19 @@ def a_marker_is_exported(cpis_stage: Stage) -> None:
 
 @when("the authority exports again once the number is there")
 def the_authority_exports_again(cpis_stage: Stage) -> None:
-    """The emergency duty number is keyed in, and the export repeated."""
+    """The alerts are read; then the emergency duty number is keyed in, and the export repeated."""
     read_alerts(cpis_stage, lambda alert: alert.kind == "validation")
+    cpis_stage.moments["mended"] = cpis_stage.lane.since_now()
     key_telephone(cpis_stage, cpis_stage.own.telephone_emergency.removeprefix("tel:"))
     cpis_stage.export()
+
+
+@when("the child's family name is corrected in the authority's system")
+def a_name_is_corrected(cpis_stage: Stage) -> None:
+    """A change that is due to be sent, were there a number to send it under."""
+    child = cpis_stage.cast["child"]
+    child.family = f"{child.family}-Corrected"
+    cpis_stage.change(child, family=child.family)
 
 
 @when(parsers.re(r"the (?P<who>.+)'s number is corrected and the next file reaches the service"))
@@ -105,15 +114,13 @@ def _is_settled(status: driving.ChildStatus) -> bool:
 
 
 def judge_plan(judge: Judge, person: Person, plan: CastPlan, *, since: int | None = None) -> None:
-    """Judge one plan of one person."""
-    judge(
-        "plan-in-file-once",
-        since=since,
-        authority=judge.stage.ods,
-        nhs_number=person.nhs_number,
-        mother=person.is_mother and plan.plan_type.startswith("unborn"),
-        plan=plan.expected(),
-    )
+    """Judge one plan of one person; which requirements that shows depends on what kind of plan it is."""
+    name = "plan-in-file-once"
+    if plan.plan_type is PlanType.UNBORN:
+        name = f"unborn-{name}"
+    elif plan.deleted is not None:
+        name = f"deleted-{name}"
+    judge(name, since=since, authority=judge.stage.ods, nhs_number=person.nhs_number, plan=plan.expected())
 
 
 def judge_person(judge: Judge, person: Person, *, since: int | None = None) -> None:
@@ -196,14 +203,24 @@ def the_mothers_plan_has_ended(cpis_stage: Stage, cpis_judge: Judge) -> None:
 def the_child_is_in_no_file(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Neither number nor name is in any file up to the one that holds the marker child."""
     child = cpis_stage.cast["child"]
-    if cpis_stage.authority.offers("held-back"):
-        cpis_stage.authority.ask("held-back", Nothing(), driving.HeldBackList)
     cpis_judge(
         "person-in-no-file",
         authority=cpis_stage.ods,
         marker=cpis_stage.cast["marker child"].nhs_number,
         nhs_number=child.nhs_number,
         names=[child.given, child.family],
+    )
+
+
+@then("the child is on the list of those held back")
+def the_child_is_held_back(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """Listed with a reason, so that somebody traces the number; whoever was sent is not."""
+    cpis_stage.authority.ask("held-back", Nothing(), driving.HeldBackList)
+    people = cpis_stage.cast.people.values()
+    cpis_judge(
+        "held-back-shown",
+        child_id=cpis_stage.cast["child"].child_id,
+        others=[p.child_id for p in people if p.who != "child"],
     )
 
 
@@ -253,12 +270,14 @@ def nothing_is_dropped(cpis_stage: Stage, cpis_judge: Judge) -> None:
 @then(parsers.re(r"a validation alert names the (?P<what>child|emergency duty number)"))
 def a_validation_alert_stands(cpis_stage: Stage, cpis_judge: Judge, what: str) -> None:
     """Somebody is told what was not sent and why."""
-    child_id = cpis_stage.cast["child"].child_id if what == "child" else None
-    read_alerts(cpis_stage, lambda alert: alert.kind == "validation" and child_id in (None, alert.child_id))
     if what == "child":
-        cpis_judge("alert-shown", kinds=["validation"], child_id=child_id)
+        child_id = cpis_stage.cast["child"].child_id
+        read_alerts(cpis_stage, lambda alert: alert.kind == "validation" and alert.child_id == child_id)
+        others = [p.child_id for p in cpis_stage.cast.people.values() if p.who != "child"]
+        cpis_judge("alert-shown", kinds=["validation"], child_id=child_id, others=others)
     else:
-        cpis_judge("alert-shown", since=0, kinds=["validation"], words=["emergency", "telephone", "edt"])
+        words, mended = ["emergency", "telephone", "edt"], cpis_stage.moments["mended"]
+        cpis_judge("alert-shown", since=0, until=mended, kinds=["validation"], words=words, news=True)
 
 
 @then("the sequence ids of the three files rise")

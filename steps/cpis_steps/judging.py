@@ -39,6 +39,7 @@ class Judge:
         start = self.stage.since if since is None else since
         evidence = lane.tail.evidence(scenario=self.stage.scenario_id, since=start, until=until)
         judgement = run_check(name, evidence, parameters)
+        lane.judged(name, judgement.outcome)
         known = CHECKS[name]
         self.recorded.append(
             RecordedCheck(

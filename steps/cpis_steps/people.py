@@ -1,4 +1,4 @@
-"""Steps that bring people and plans in, and change them before the scenario's event."""
+"""Steps of people and plans: who is there, and what changes before the scenario's event."""
 
 from __future__ import annotations
 
@@ -158,6 +158,10 @@ def a_person_without_plan(cpis_stage: Stage) -> None:
 def the_data_set(cpis_stage: Stage) -> None:
     """Five people: an open plan, an ended one, a looked-after child, an unborn child, and a withdrawn entry."""
     stage, today = cpis_stage, cpis_stage.today
+    # The withdrawn entry was sent before; the others go for the first time, so that one file holds the whole set.
+    child_on_plan(stage, "set: withdrawn")
+    stage.history("CPF02")
+    withdraw(stage, "set: withdrawn")
     child_on_plan(stage, "set: open")
     ended = stage.record(stage.cast.enter("set: ended"))
     plan = stage.open_plan(ended, PlanType.CHILD_PROTECTION, start=today - timedelta(days=300))
@@ -166,12 +170,6 @@ def the_data_set(cpis_stage: Stage) -> None:
     cared_for = stage.record(stage.cast.enter("set: looked after"))
     stage.open_plan(cared_for, PlanType.LOOKED_AFTER, section="31")
     stage.open_unborn_plan(stage.record(stage.cast.enter("set: mother", mother=True)))
-    child_on_plan(stage, "set: withdrawn")
-    stage.history("CPF02")
-    withdraw(stage, "set: withdrawn")
-    # The others go again, so that one file holds the whole set.
-    for who in ("set: open", "set: ended", "set: looked after", "set: mother"):
-        stage.authority.ask("force", driving.ChildReference(child_id=stage.cast[who].child_id), Nothing)
 
 
 def withdraw(stage: Stage, who: str) -> None:
@@ -307,7 +305,8 @@ def the_emergency_number_has_spaces(cpis_stage: Stage) -> None:
 
 @given("the authority has no emergency duty number")
 def the_emergency_number_is_missing(cpis_stage: Stage) -> None:
-    """The mandatory telephone was removed."""
+    """The mandatory telephone was removed; the alerts are read before, because one about it must be new."""
+    cpis_stage.authority.ask("alerts", Nothing(), driving.AlertList)
     key_telephone(cpis_stage, "")
 
 

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +22,8 @@ STEP_MODULES = (
     "cpis_steps.broken_replies",
 )
 
+_FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -30,14 +33,16 @@ class Phrase:
         keyword: Given, When or Then.
         text: Free parts in angle brackets, what may be left out in square ones, alternatives with a bar.
         meaning: First line of the step's documentation.
-        parts: What each free part may be, where it is not free text.
+        parts: What a free part may be, by name, unless it may be any words.
+        group: What the module is about in which it stands.
         parser: Decides whether a text is this phrase.
     """
 
     keyword: str
     text: str
     meaning: str
-    parts: tuple[tuple[str, tuple[str, ...]], ...]
+    parts: Mapping[str, tuple[str, ...]]
+    group: str
     parser: Any
 
     def fits(self, text: str) -> bool:
@@ -58,6 +63,7 @@ def phrases() -> tuple[Phrase, ...]:
             readable(c.parser.name),
             (inspect.getdoc(c.step_func) or "").splitlines()[0],
             free_parts(c.parser.name),
+            (inspect.getdoc(inspect.getmodule(c.step_func)) or "").splitlines()[0],
             c.parser,
         )
         for c in contexts
@@ -66,42 +72,54 @@ def phrases() -> tuple[Phrase, ...]:
     return tuple(sorted(found, key=lambda p: order.get(p.keyword, 3)))
 
 
-_FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")
-
-
 def readable(pattern: str) -> str:
     """A pattern as people write it: `<free part>`, `[may be left out]`, `(one|or the other)`."""
-    text = _FREE_PART.sub(r"<\1>", pattern)
+    text = _FREE_PART.sub(lambda part: _as_written(part[1], part[2]), pattern)
     text = re.sub(r"\{(\w+)(?::\w)?\}", r"<\1>", text)
     text = text.replace("(?:", "(").replace("[0-9]+", "<number>").replace("[a-z ]+", "<words>")
     text = re.sub(r"\(([^()]*)\)\?", r"[\1]", text)
     return re.sub(r"(\w)\?", r"[\1]", text)
 
 
-def free_parts(pattern: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _as_written(name: str, inner: str) -> str:
+    """A part by its name; one that leaves no choice, or only whether to say it, as its words."""
+    words = inner.removeprefix("|")
+    if re.search(r"[^\w' ]", words):
+        return f"<{name}>"
+    return f"[{words}]" if inner.startswith("|") else words
+
+
+def free_parts(pattern: str) -> dict[str, tuple[str, ...]]:
     """What the free parts of a pattern may be, by name; those that take any words are left out."""
-    found = [(name, "a number") for name in re.findall(r"\{(\w+):d\}", pattern)]
-    found += [(name, "|".join(_spelled_out(inner))) for name, inner in _FREE_PART.findall(pattern)]
-    return tuple((name, tuple(choices.split("|"))) for name, choices in found if not re.search(r"[\[\]*+?]", choices))
-
-
-def _spelled_out(inner: str) -> list[str]:
-    """The alternatives of a free part; a set of digits as one alternative a digit."""
-    if inner == "[0-9]+":
-        return ["a number"]
-    found: list[str] = []
-    for choice in inner.replace(".*", "… ").split("|"):
-        digits = re.fullmatch(r"(\w+)\[([0-9])-?([0-9]*)\]", choice)
-        if digits is None:
-            found.append(choice.strip() or "nothing")
-        elif "-" in choice:
-            found += [f"{digits[1]}{n}" for n in range(int(digits[2]), int(digits[3]) + 1)]
-        else:
-            found += [f"{digits[1]}{n}" for n in digits[2] + digits[3]]
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(re.findall(r"\{(\w+):d\}", pattern), ("a number",))
+    for name, inner in _FREE_PART.findall(pattern):
+        if _as_written(name, inner) == f"<{name}>" and (choices := _choices(inner)):
+            found[name] = choices
     return found
 
 
+def _choices(inner: str) -> tuple[str, ...]:
+    """The alternatives of a free part, a set of digits as one for each digit; empty when it takes any words."""
+    if inner == "[0-9]+":
+        return ("a number",)
+    found: list[str] = []
+    for choice in inner.replace(".*", "… ").split("|"):
+        stem, _, digits = choice.rstrip("]").partition("[")
+        if re.fullmatch(r"[0-9]-[0-9]", digits):
+            digits = "".join(map(str, range(int(digits[0]), int(digits[2]) + 1)))
+        found += [f"{stem}{digit}" for digit in digits] if digits else [choice]
+    if any(re.search(r"[^\w' …]", choice) for choice in found):
+        return ()
+    return tuple(choice.strip() or "nothing" for choice in found)
+
+
 def nearest(text: str, count: int = 3) -> list[str]:
-    """The phrases that come nearest to a text."""
-    by_text = {p.text: p for p in phrases()}
-    return difflib.get_close_matches(text, by_text, n=count, cutoff=0.0)
+    """The phrases that come nearest to a text: by the words they share, then by spelling."""
+
+    def closeness(phrase: Phrase) -> float:
+        fixed = re.sub(r"<\w+>", " ", phrase.text)
+        said, meant = set(re.findall(r"[\w-]+", text.lower())), set(re.findall(r"[\w-]+", fixed.lower()))
+        shared = len(said & meant) / max(len(meant), 1)
+        return shared + difflib.SequenceMatcher(None, fixed, text).ratio()
+
+    return [p.text for p in sorted(phrases(), key=closeness, reverse=True)[:count]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -229,18 +230,38 @@ class Controller:
         self._file = plan.folder / "scenarios.jsonl"
         self._total = total
         self._done = 0
+        self._size = 0
+        self._unwritten = b""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep one scenario, and print a line."""
         value = getattr(report, "cpis", None)
         if value is None:
             return
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._unwritten += json.dumps(value, ensure_ascii=False).encode() + b"\n"
+        self._write()
         self._done += 1
         words = {"passed": "pass", "skipped": "not tested", "failed": str(report.longrepr).split(":", 1)[0]}
         line = f"[{self._done}/{self._total}] {words[report.outcome]:12} {value['scenario']['id']}"
         print(line if report.outcome != "failed" else f"{line}\n      {report.longrepr}", flush=True)  # noqa: T201 - progress of the run
+
+    def _write(self) -> None:
+        """Write what is known so far; on a full disk it waits for the next time, and no half of a line stays."""
+        try:
+            with self._file.open("ab") as file:
+                file.write(self._unwritten)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(self._file, self._size)
+            print(f"      not written yet: {self._file.name}: {error.strerror}", flush=True)  # noqa: T201 - as below
+        else:
+            self._size += len(self._unwritten)
+            self._unwritten = b""
+
+    def pytest_sessionfinish(self) -> None:
+        """Whatever still waits."""
+        if self._unwritten:
+            self._write()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A feature file that cannot be collected must not go by unseen."""

@@ -271,7 +271,7 @@ def the_child_is_on_the_work_list(
     read_before = "work-list" in cpis_stage.moments  # by a When that goes on to correct the record
     if not read_before:
         read_work_list(cpis_stage, person)
-    others = [p.child_id for p in cast.people.values() if p.who != who] if alone else []
+    others = {p.child_id: str(p.nhs_number) for p in cast.people.values() if p.who != who and alone}
     cpis_judge(
         "failed-record-shown",
         since=None if read_before else 0,
@@ -288,6 +288,22 @@ def the_child_is_on_the_work_list(
 def the_child_was_on_the_work_list(cpis_stage: Stage, cpis_judge: Judge, who: str, code: str) -> None:
     """Judged here, because the entry must be gone later."""
     the_child_is_on_the_work_list(cpis_stage, cpis_judge, who, "", code, "")
+
+
+@then(parsers.re(r"the (?P<who>.*child)'s new number is asked for"))
+def a_new_number_is_asked_for(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None:
+    """By an alert, or as the next action of the work-list's entry; for nobody else's."""
+    person = cpis_stage.cast[who]
+    read_alerts(cpis_stage, lambda alert: alert.kind == "new-number-needed" and alert.child_id == person.child_id)
+    read_work_list(cpis_stage, person)
+    cpis_judge(
+        "new-number-asked-for",
+        since=0,
+        authority=cpis_stage.ods,
+        nhs_number=cpis_stage.old_numbers[who],
+        child_id=person.child_id,
+        others=[p.child_id for p in cpis_stage.cast.people.values() if p.who != who],
+    )
 
 
 @then("the other children are shown as stored")

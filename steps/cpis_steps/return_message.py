@@ -142,9 +142,9 @@ def a_device_author(cpis_stage: Stage) -> None:
     deliver_access(cpis_stage, cpis_stage.cast["child"], author=author)
 
 
-@when("the service delivers a notification with total 3 and an access to each of the two children")
+@when("the service delivers a notification with too high a total and an access to each of the two children")
 def a_wrong_total(cpis_stage: Stage) -> None:
-    """Three are announced, two are there."""
+    """Many are announced, two are there; the total is drawn, so that whoever names it has read the message."""
     made = [
         access(
             cpis_stage,
@@ -154,7 +154,7 @@ def a_wrong_total(cpis_stage: Stage) -> None:
         )
         for who in ORDER[:2]
     ]
-    deliver_accesses(cpis_stage, made, total=3)
+    deliver_accesses(cpis_stage, made, total=cpis_stage.rng("total").randrange(11, 98))
 
 
 @when("the service delivers an access to a number that the authority does not hold")
@@ -200,8 +200,12 @@ def the_file_is_opened(cpis_stage: Stage) -> None:
 
 @given(parsers.re(r"PDS has (?P<act>retired) the (?P<who>.+)'s number and the service has told the authority"))
 def a_number_was_retired(cpis_stage: Stage, act: str, who: str) -> None:
-    """History: the number is inactive, without a successor."""
+    """History: the number is inactive, without a successor, and the exception list was read."""
     retire(cpis_stage, [who], [])
+    number = cpis_stage.old_numbers[who]
+    cpis_stage.read(
+        "exceptions", Nothing(), driving.ExceptionList, until=lambda e: any(i.nhs_number == number for i in e.items)
+    )
 
 
 @when(parsers.re(r"PDS replaces the (?P<who>[a-z ]+)'s number and the service tells the authority"))
@@ -214,6 +218,12 @@ def a_number_is_replaced(cpis_stage: Stage, who: str) -> None:
 def a_number_is_retired(cpis_stage: Stage, who: str) -> None:
     """The number has no successor that may be told."""
     retire(cpis_stage, [who], [])
+
+
+@when("PDS retires the numbers of the child and the second child and the service tells the authority")
+def two_numbers_are_retired(cpis_stage: Stage) -> None:
+    """Two persons in one message."""
+    retire(cpis_stage, list(ORDER[:2]), [])
 
 
 @when("PDS retires the numbers of the three children and the service tells the authority")
@@ -297,9 +307,9 @@ def accesses_are_filed(cpis_stage: Stage, cpis_judge: Judge) -> None:
         cpis_judge("event-filed-once", since=0, authority=cpis_stage.ods, child_id=person.child_id, access=facts)
 
 
-@then(parsers.re(r"no event is on the (?P<who>[a-z ]+)'s file"))
+@then(parsers.re(r"no (?:other )?event is on the (?P<who>[a-z ]+)'s file"))
 def no_event_is_filed(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None:
-    """Judged after the marker's event stands on its own file."""
+    """None but the marker's; judged after that stands on its own file."""
     person = cpis_stage.cast[who]
     read_events(cpis_stage, person)
     cpis_judge("event-not-filed", child_id=person.child_id, marker_event=cpis_stage.marker_event, allowed=[])
@@ -385,7 +395,15 @@ def an_inactive_alert_stands(cpis_stage: Stage, cpis_judge: Judge) -> None:
     child_id = cpis_stage.cast["child"].child_id
     read_alerts(cpis_stage, lambda alert: alert.kind == "inactive-number" and alert.child_id == child_id)
     number = cpis_stage.old_numbers["child"]
-    cpis_judge("alert-shown", since=0, kinds=["inactive-number"], child_id=child_id, inactive_number=number)
+    others = [p.child_id for p in cpis_stage.cast.people.values() if p.who not in cpis_stage.old_numbers]
+    cpis_judge(
+        "alert-shown",
+        since=0,
+        kinds=["inactive-number"],
+        child_id=child_id,
+        inactive_number=number,
+        others=others,
+    )
 
 
 @then(parsers.re(r"an exception about the (?P<who>.+)'s number is open"))
@@ -403,6 +421,8 @@ def the_number_is_an_exception(cpis_stage: Stage, cpis_judge: Judge) -> None:
 def judge_inactive_exception(stage: Stage, judge: Judge, number: str) -> None:
     """Judge that an open exception names the number."""
     stage.authority.ask("exceptions", Nothing(), driving.ExceptionList)
+    inactive = {number, *stage.old_numbers.values()}
+    in_use = [p.nhs_number for p in stage.cast.people.values() if p.nhs_number and p.nhs_number not in inactive]
     judge(
         "exception-shown",
         since=0,
@@ -410,6 +430,7 @@ def judge_inactive_exception(stage: Stage, judge: Judge, number: str) -> None:
         kind="inactive-number",
         facts={"nhs_number": number},
         delivered="inactive-notification",
+        not_about=in_use,
     )
 
 
@@ -423,4 +444,5 @@ def no_exception_is_open(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None
         authority=cpis_stage.ods,
         nhs_number=cpis_stage.old_numbers[who],
         child_id=cpis_stage.cast[who].child_id,
+        fence=next((number for other, number in cpis_stage.old_numbers.items() if other != who), None),
     )

@@ -21,7 +21,7 @@ from cpis_reports.render import write_reports
 from cpis_reports.results import Attempt, OwnPerson, Product, Results, Run, Scenario, Stop, write_results
 from cpis_reports.suite import load_suite
 from cpis_reports.verdicts import exit_code, judge
-from cpis_simulator.errors import ConfigError
+from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.store.journal import JOURNAL, join
 from cpis_steps.features import feature_files, read_feature, suite, suite_folder
 from cpis_steps.lint import lint_files
@@ -123,8 +123,16 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     if plan.jobs > 1:
         command += ["-p", "xdist.plugin", "-n", str(plan.jobs), "--dist", "load"]
     code = subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
-    results = put_together(plan, code)
-    reports = write_reports(plan.folder)
+    try:
+        results = put_together(plan, code)
+        reports = write_reports(plan.folder)
+    except OSError as error:
+        raise HarnessError(
+            "The record of the run cannot be written",
+            where=str(plan.folder),
+            found=error.strerror or str(error),
+            mend="Make room there, or name another folder with --out. What was recorded so far stays in its `lanes`.",
+        ) from error
     _point_latest(plan)
     say(results.summary.claim)
     say(f"status: {results.summary.status}")

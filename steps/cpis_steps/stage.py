@@ -64,7 +64,9 @@ class Stage:
         self.detail: list[str] | None = None
         self.first_code = ""
         self.held = False
-        self._base = lane.base or datetime.now(UTC).replace(microsecond=0)
+        # Where the clock was set its time is known to the product: a drawn offset keeps instants from being guessed.
+        drawn = timedelta(seconds=cast.rng("instants").randrange(600))
+        self._base = lane.base + drawn if lane.base else datetime.now(UTC).replace(microsecond=0)
         self._instants = 0
 
     @property
@@ -332,8 +334,10 @@ class Stage:
         return self.lane.tail.evidence(scenario=self.scenario_id, since=since)
 
     def wait_for(self, wanted: Wanted, *, since: int, within: float) -> bool:
-        """Wait for evidence; False when the deadline passes first."""
-        return self.lane.tail.wait_for(wanted, scenario=self.scenario_id, since=since, within=within)
+        """Wait for evidence; False when the deadline passes first, or the service that writes it is no more."""
+        return self.lane.tail.wait_for(
+            wanted, scenario=self.scenario_id, since=since, within=within, hopeless=self.lane.is_service_gone
+        )
 
     def read(self, operation: str, request: Shape, reply: type[S], *, until: Callable[[S], bool]) -> S:
         """Read a list of the product, again and again until it fits or the product's time is up."""

@@ -14,7 +14,7 @@ from cpis_reports.bundle import read_bundle
 from cpis_simulator.codecs.detect import kind_of
 from cpis_simulator.codecs.soap import decode_soap
 from cpis_simulator.codecs.xml import local_name
-from cpis_simulator.evidence import FILE_DROP, LOOKUP
+from cpis_simulator.evidence import FILE_DROP, LOOKUP, MARK
 from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
 from tests.acceptance.running import Played, play
 from tests.official import VARIABLE, official_schema
@@ -22,6 +22,9 @@ from tests.official import VARIABLE, official_schema
 pytestmark = pytest.mark.skipif(
     not os.environ.get(VARIABLE), reason=f"{VARIABLE} does not name the folder of the official CP-IS schemas"
 )
+
+BREAKS: Final = "an acknowledgement of the file arrives, "
+"""The step by which the harness delivers a reply that no service would send: cut, emptied, with entities."""
 
 KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()}
 
@@ -59,20 +62,25 @@ def messages(whole_run: Played, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 def messages_of(run: Played) -> list[Message]:
-    found = []
+    """All messages of a run, but the replies that a step breaks on purpose."""
+    found, step = [], ""
     bundle = read_bundle(run.folder)
     for record in bundle.evidence.records:
-        body = bundle.evidence.body(record)
-        where = (
-            f"{run.results.run.role}: {record.scenario}, {record.headers.get('name') or record.headers.get('phase')}"
-        )
-        if record.channel == FILE_DROP:
-            found.append(Message(where, kind_of(body), etree.fromstring(body)))
-        elif record.channel == LOOKUP:
-            # Namespaces that an envelope declares are no part of the interaction: read it as a document of its own.
-            interaction = etree.fromstring(etree.tostring(decode_soap(body).body_element))
-            found.append(Message(where, KIND_OF_ROOT[local_name(interaction)], interaction))
+        if record.channel == MARK:
+            step = record.headers["text"] if record.headers["event"] == "step" else step
+        elif record.channel in (FILE_DROP, LOOKUP) and not (record.sender == "service" and BREAKS in step):
+            name = record.headers.get("name") or record.headers["phase"]
+            where = f"{run.results.run.role}: {record.scenario}, {name}"
+            found.append(_message(where, record.channel, bundle.evidence.body(record)))
     return found
+
+
+def _message(where: str, channel: str, body: bytes) -> Message:
+    if channel == FILE_DROP:
+        return Message(where, kind_of(body), etree.fromstring(body))
+    # Namespaces that an envelope declares are no part of the interaction: read it as a document of its own.
+    interaction = etree.fromstring(etree.tostring(decode_soap(body).body_element))
+    return Message(where, KIND_OF_ROOT[local_name(interaction)], interaction)
 
 
 def without_event_type(interaction: etree._Element) -> etree._Element:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -42,14 +41,14 @@ TRIED: Final = [name for name in FAULTS if name not in NOT_YET_TRIED]
 AT_ONCE: Final = 2
 
 
-def tests_of(fault: Fault) -> list[str]:
+def catalogue_tests(fault: Fault) -> list[str]:
     """The catalogue tests that can notice it and that have a scenario."""
     return [test for test in fault.tests if test in TESTED]
 
 
 def run_with(fault: Fault, out: Path) -> Played:
     """The suite's scenarios for a fault, against a bundled authority that has it."""
-    tags = [part for test in tests_of(fault) for part in ("--tag", test)]
+    tags = [part for test in catalogue_tests(fault) for part in ("--tag", test)]
     return play("--seed", SEED, *tags, out=out, config=CONFIG.format(name=fault.name))
 
 
@@ -59,7 +58,7 @@ def runs(
 ) -> Iterator[dict[str, Future[Played]]]:
     """A run for each fault that this session asks for, two at a time: much of a run is waiting for processes."""
     chosen = {
-        getattr(item, "callspec").params.get("name") for item in request.session.items if hasattr(item, "callspec")
+        item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")
     }
     if any(item.name == "test_table_of_faults" for item in request.session.items):
         chosen = set(TRIED)
@@ -97,7 +96,7 @@ def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: dict[str, F
 
 
 def test_without_a_fault_nothing_fails(whole_run: Played) -> None:
-    chosen = {test for name in TRIED for test in tests_of(FAULTS[name])}
+    chosen = {test for name in TRIED for test in catalogue_tests(FAULTS[name])}
     assert chosen <= {scenario.test for scenario in whole_run.results.scenarios}
     assert "fail" not in whole_run.verdicts().values(), whole_run.output
     assert {s.outcome for s in whole_run.results.scenarios if s.test in chosen} == {"pass"}, whole_run.output
@@ -105,7 +104,7 @@ def test_without_a_fault_nothing_fails(whole_run: Played) -> None:
 
 
 def test_a_fault_that_is_not_tried_has_no_scenario_that_could_notice_it() -> None:
-    assert {name: " ".join(FAULTS[name].tests) for name in FAULTS if not tests_of(FAULTS[name])} == NOT_YET_TRIED
+    assert {name: " ".join(FAULTS[name].tests) for name in FAULTS if not catalogue_tests(FAULTS[name])} == NOT_YET_TRIED
     reasons = read_dispositions(suite_folder() / DISPOSITIONS)
     assert all(reasons[test].reason for tests in NOT_YET_TRIED.values() for test in tests.split())
 

@@ -60,6 +60,15 @@ def test_a_check_that_was_called_for_but_not_run_is_our_error(make: Any) -> None
     assert not results.run.passed
 
 
+def test_a_check_that_was_run_less_often_than_called_for_is_our_error(make: Any) -> None:
+    call = CalledFor(test="FD-01", check="in-file-once", party="authority", requirements=[UPL_001], times=2)
+    twice = make.scenario("two", make.attempt(make.check(), make.check()))
+    results = judge(make.results(make.scenario("one", make.attempt(make.check())), twice, called_for=[call]))
+    found = verdict_on(results)
+    assert (found.verdict, found.cause) == ("inconclusive", "harness")
+    assert results.errors == ["file_drop/first/one: in-file-once was run 1 times, though FD-01 calls for it 2 times"]
+
+
 def test_it_must_have_run_in_every_scenario_of_its_test(make: Any) -> None:
     results = make.results(
         make.scenario("row~1", make.attempt(make.check())),

@@ -17,6 +17,7 @@ from cpis_simulator.errors import ConfigError
 from cpis_simulator.evidence import chained, read_journal
 
 FIRST = "file_drop/new_plans/a-new-plan-is-in-the-next-file"
+SECOND = "return_message/access_notifications/an-access-is-filed"
 
 
 def change_results(bundle: Path, **changes: Any) -> None:
@@ -105,7 +106,7 @@ def test_a_forger_who_recomputes_the_seal_too_is_caught_by_the_check(bundle: Pat
         ({"summary__status": "conformant"}, "status: recorded conformant, found not-conformant"),
         ({"summary__conformant": True}, "conformant: recorded True, found False"),
         ({"requirements": []}, "requirement CPIS-UPL-001: not in the record"),
-        ({"run__evidence_records": 99}, "evidence: the run ended with 99 records, found 15"),
+        ({"run__evidence_records": 99}, "evidence: the run ended with 99 records, found 17"),
         ({"run__evidence_sha256": None}, "does not say with which line it ended"),
     ],
 )
@@ -113,6 +114,17 @@ def test_a_changed_conclusion_is_named(bundle: Path, changes: dict[str, Any], di
     change_results(bundle, **changes)
     found = verify(bundle)
     assert any(difference in line for line in found), found
+
+
+def test_a_check_that_is_left_out_of_the_record_is_named(bundle: Path) -> None:
+    change_results(bundle, scenarios__1__attempts__0__checks=[])
+    assert f"scenario {SECOND}: 'made-event-is-filed: fail' is in the evidence, not in the record" in verify(bundle)
+
+
+def test_a_scenario_that_is_left_out_of_the_record_is_named(bundle: Path) -> None:
+    results = read_results(bundle)
+    change_results(bundle, scenarios=[s.model_dump(mode="json") for s in results.scenarios if s.id != SECOND])
+    assert f"scenario {SECOND}: it was played, but is not in the record" in verify(bundle)
 
 
 @pytest.mark.parametrize("number", [0, 5, 14])
@@ -128,8 +140,8 @@ def test_a_line_that_was_dropped_or_changed_is_named(bundle: Path, number: int) 
 
 def test_a_torn_last_line_is_named_and_the_rest_still_judged(bundle: Path) -> None:
     with open(bundle / "evidence.jsonl", "ab") as file:
-        file.write(b'{"seq":16,"utc"')
-    assert verify(bundle) == ["evidence: line 16 is torn or no record"]
+        file.write(b'{"seq":18,"utc"')
+    assert verify(bundle) == ["evidence: line 18 is torn or no record"]
 
 
 def test_a_missing_body_is_named(bundle: Path) -> None:

@@ -132,6 +132,16 @@ Feature: The authority acts on every acknowledgement as it says
       Then the child's plan is in the new file exactly once
 
     @AK-12 @CPIS-ACK-012
+    Scenario: While the new number is missing the old one is not sent again
+      Given a child on a child protection plan
+      And PDS has superseded the child's number
+      And the service has answered the authority's next file with CPF04
+      And a marker child on a child protection plan
+      When the authority exports its next file
+      Then the child's new number is asked for
+      And the old number is in no new file
+
+    @AK-12 @CPIS-ACK-012
     Scenario: A superseded number is replaced, not sent again
       Given a child on a child protection plan
       And PDS has superseded the child's number

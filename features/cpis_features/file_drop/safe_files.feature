@@ -9,6 +9,7 @@ Feature: What the authority sends is sound before it leaves
       When the authority exports its next file
       Then the marker child's plan is in the file exactly once
       And the child is in no file
+      And the child is on the list of those held back
 
     @FD-20 @CPIS-DAT-029 @CPIS-UPL-018
     Scenario: A number with a wrong check digit is stopped locally

@@ -55,6 +55,7 @@ Feature: An access reaches the right child's file and the right people
       When the service delivers a notification with total 0
       And the service delivers an access to a marker child afterwards
       Then no event is on the child's file
+      And no other event is on the marker child's file
 
     @NT-11 @CPIS-NTF-015
     Scenario: The same event twice is one event
@@ -80,7 +81,7 @@ Feature: An access reaches the right child's file and the right people
     Scenario: A total that differs from the accesses is shown, and all are filed
       Given a child on a child protection plan
       And a second child on a child protection plan
-      When the service delivers a notification with total 3 and an access to each of the two children
+      When the service delivers a notification with too high a total and an access to each of the two children
       Then each access is on its own child's file once, with who, where and when
       And the contradiction is shown
 

@@ -31,6 +31,7 @@ Feature: A number that PDS no longer uses is not sent again
       And the service has stored the authority's file
       And a marker child on a child protection plan
       When PDS retires the child's number and the service tells the authority
+      And the child's family name is corrected in the authority's system
       And the authority exports its next file
       Then the service has told the authority of the inactive number
       And an exception about the child's number is open
@@ -39,12 +40,13 @@ Feature: A number that PDS no longer uses is not sent again
     @IN-03 @CPIS-INA-003
     Scenario: For an ended plan no exception stays open
       Given a child whose child protection plan ended last month
+      And a second child on a child protection plan
       And the service has stored the authority's file
       And a marker child on a child protection plan
-      When PDS retires the child's number and the service tells the authority
+      When PDS retires the numbers of the child and the second child and the service tells the authority
       And the authority exports its next file
       Then no exception about the child's number is open
-      And the old number is in no new file
+      And the old numbers are in no new file
 
     @IN-05 @CPIS-INA-001 @CPIS-INA-003
     Scenario: Several persons in one message are all acted on

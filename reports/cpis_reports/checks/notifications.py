@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cpis_reports.checks.reading import delivered_access, last_answer, new_items, same_instant
@@ -128,7 +129,7 @@ def not_alerted(evidence: Evidence, *, recipients: list[str], marker_event: str)
 
 @check("contradiction-shown", judges="authority", requirements=("CPIS-NTF-006",), witness="product")
 def contradiction_shown(evidence: Evidence, *, authority: str, event_ids: list[str]) -> Judgement:
-    """A total that differs from the accesses listed is shown as an exception or an alert."""
+    """A total that differs from the accesses listed is shown as an exception or an alert that names total or accesses."""
     delivered = delivered_access(evidence, authority, event_ids[0])
     if delivered is None:
         return undecided("harness", "no notification of the access was delivered to the authority")
@@ -140,4 +141,8 @@ def contradiction_shown(evidence: Evidence, *, authority: str, event_ids: list[s
     where = (delivered[0], exceptions[0], alerts[0])
     if not shown:
         return failed("product", "the contradiction is shown nowhere", *where)
+    total = re.compile(rf"\b{delivered[1].total}\b")
+    if not any(i.get("event_id") in event_ids or total.search(str(i.get("text") or "")) for i in shown):
+        why = "what the product shows names neither the total nor an access of the notification"
+        return undecided("not-reached", why, *where, witness="product")
     return passed("product", *where)

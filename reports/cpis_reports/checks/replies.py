@@ -6,13 +6,15 @@ first makes sure that the reply on the wire was the one that the scenario speaks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cpis_reports.checks.reading import (
     acknowledgement_of,
+    acknowledgements,
     answered,
     code_for,
+    failed_numbers,
     file_with,
     inactive_delivered,
     last_answer,
@@ -24,7 +26,7 @@ from cpis_reports.checks.reading import (
     uploads,
 )
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
-from cpis_simulator.evidence import FILE_DROP, Evidence, Record
+from cpis_simulator.evidence import FILE_DROP, MARK, Evidence, Record
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.nhs_number import masked
 
@@ -165,21 +167,24 @@ def failed_record_shown(
     nhs_number: str,
     child_id: str,
     code: str,
-    others: list[str],
+    others: dict[str, str],
     detail: list[str] | None = None,
 ) -> Judgement:
     """The child stands on the work-list with its code and meaning, and nobody else of the scenario does.
 
     Args:
-        others: References of children that must not be on the work-list.
+        others: References and numbers of children that must not be on the work-list.
         detail: Code and text behind CPR07, which must be repeated unchanged.
     """
     file = file_with(uploads(evidence, authority), nhs_number)
     if file is None or file.upload is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
     pair = acknowledgement_of(evidence, authority, file.upload.file_id)
-    if pair is None or code not in {r.code for r in pair[1].results}:
-        return undecided("harness", f"no acknowledgement with {code} was delivered for the file", file.record.seq)
+    refused = failed_numbers(file.upload, pair[1]) if pair else {}
+    if pair is None or refused.get(nhs_number) != code:
+        return undecided("harness", f"no acknowledgement with {code} was delivered for the child", file.record.seq)
+    if refused.keys() & {*others.values()}:
+        return undecided("harness", "the service refused another child's record too", file.record.seq, pair[0].seq)
     found = last_answer(evidence, "work-list")
     if found is None:
         return undecided("not-reached", "the product was not asked for its work-list", witness="product")
@@ -188,12 +193,16 @@ def failed_record_shown(
     own = [i for i in items if child_id == i.get("child_id") and i.get("open", True)]
     if not own:
         return failed("product", f"{masked(nhs_number)} is not on the work-list", *where)
+    wrongly = {i.get("code") for i in own if i.get("file_id") in (None, file.upload.file_id)} - {code}
+    if wrongly:
+        shown = ", ".join(sorted(map(str, wrongly)))
+        return failed("product", f"expected {code} alone on the work-list, found {shown} too", *where)
     wrong = [i for i in items if i.get("child_id") in others and i.get("open", True)]
     if wrong:
         return failed("product", "a child whose record was stored is on the work-list", *where)
     entry = next((i for i in own if i.get("code") == code), None)
     if entry is None:
-        return failed("product", f"expected {code} on the work-list, found {own[0].get('code')}", *where)
+        return failed("product", f"expected {code} on the work-list of this file", *where)
     if not entry.get("meaning"):
         return failed("product", f"the work-list gives no meaning of {code}", *where)
     if detail and [entry.get("detail_code"), entry.get("detail_text")] != detail:
@@ -306,7 +315,13 @@ def records_not_shown_stored(
     witness="product",
 )
 def exception_shown(
-    evidence: Evidence, *, authority: str, kind: str, facts: dict[str, str], delivered: str
+    evidence: Evidence,
+    *,
+    authority: str,
+    kind: str,
+    facts: dict[str, str],
+    delivered: str,
+    not_about: list[str] | None = None,
 ) -> Judgement:
     """An open exception of that kind repeats facts of the message that caused it.
 
@@ -314,6 +329,7 @@ def exception_shown(
         kind: As in the driver API.
         facts: Fields of the exception and what they must hold.
         delivered: Kind of the file that must have reached the authority before.
+        not_about: NHS numbers that no message was about: a list that has an exception of each tells nothing.
     """
     files = evidence.on(FILE_DROP, authority=authority, direction="response", kind=delivered)
     if not files:
@@ -323,6 +339,9 @@ def exception_shown(
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
     record, items = found
     open_ones = [i for i in items if i.get("kind") == kind and i.get("open", True)]
+    if wrong := {i["nhs_number"] for i in open_ones if i.get("nhs_number") in (not_about or ())}:
+        shown = ", ".join(map(masked, sorted(wrong)))
+        return failed("product", f"an exception of kind {kind} with {shown}, which no message was about", record)
     if any(all(_same(k, i.get(k), v) for k, v in facts.items()) for i in open_ones):
         return passed("product", record, files[-1])
     wanted = ", ".join(f"{k} {masked(v) if k == 'nhs_number' else v}" for k, v in facts.items())
@@ -344,32 +363,50 @@ def _same(fact: str, given: object, expected: str) -> bool:
     requirements=("CPIS-INA-004", "CPIS-INA-003", "CPIS-INA-005"),
     witness="product",
 )
-def exception_closed(evidence: Evidence, *, authority: str, nhs_number: str, child_id: str) -> Judgement:
-    """No exception about the inactive number is open any more."""
+def exception_closed(
+    evidence: Evidence, *, authority: str, nhs_number: str, child_id: str, fence: str | None = None
+) -> Judgement:
+    """No exception about the inactive number is open any more.
+
+    Args:
+        fence: Another number of the same notification, about which an exception must be open: so the product has read
+            it. Left out, an earlier answer must have shown the exception that is closed now.
+    """
     told = inactive_delivered(evidence, nhs_number)
     if told is None:
         return undecided("harness", f"no notification told {authority} that {masked(nhs_number)} is inactive")
     found = last_answer(evidence, "exceptions")
     if found is None or found[0].seq < told.seq:
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
-    about = [
-        i
-        for i in found[1]
-        if i.get("kind") == "inactive-number"
-        and i.get("open", True)
-        and (i.get("nhs_number") == nhs_number or i.get("child_id") == child_id)
-    ]
-    if about:
+    if _open_about(found[1], nhs_number, child_id):
         return failed("product", f"an exception about {masked(nhs_number)} is still open", found[0])
-    return passed("product", found[0], told)
+    if fence is None:
+        earlier = [(r, a.get("items", ())) for r, _, a in answered(evidence, "exceptions") if r.seq > told.seq]
+        seen = next((r for r, items in earlier if _open_about(items, nhs_number, child_id)), None)
+    else:
+        seen = found[0] if _open_about(found[1], fence) else None
+    if seen is None:
+        why = "the product has not shown that it took the notification in"
+        return undecided("not-reached", why, found[0], told, witness="product")
+    return passed("product", found[0], seen, told)
+
+
+def _open_about(exceptions: Iterable[dict[str, Any]], nhs_number: str, child_id: str | None = None) -> bool:
+    """An exception about the inactive number, or about the child who had it, is open."""
+    return any(
+        i.get("kind") == "inactive-number"
+        and i.get("open", True)
+        and (i.get("nhs_number") == nhs_number or (child_id is not None and i.get("child_id") == child_id))
+        for i in exceptions
+    )
 
 
 @check(
     "alert-shown",
     judges="authority",
     requirements=(
-        *("CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-011", "CPIS-ACK-012", "CPIS-INA-003", "CPIS-INA-006"),
-        *("CPIS-UPL-018", "CPIS-OPS-001", "CPIS-DAT-029", "CPIS-ACK-003"),
+        *("CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-011", "CPIS-INA-006", "CPIS-UPL-018", "CPIS-OPS-001"),
+        *("CPIS-DAT-029", "CPIS-ACK-003"),
     ),
     witness="product",
 )
@@ -382,11 +419,17 @@ def alert_shown(
     authority: str | None = None,
     nhs_number: str | None = None,
     inactive_number: str | None = None,
+    others: list[str] | None = None,
+    news: bool = False,
 ) -> Judgement:
     """An alert of that kind stands with somebody, about the child, about the child's file, or with one of the words.
 
+    A list that has an alert about everybody tells nothing: none may be about children or files with which all is well.
+
     Args:
         inactive_number: Of which a notification must have told the authority.
+        others: References of children whom no such alert may be about.
+        news: The scenario read the alerts before there was a reason for one; what stood there then does not count.
     """
     if inactive_number and inactive_delivered(evidence, inactive_number) is None:
         return undecided("harness", f"no notification told the authority that {masked(inactive_number)} is inactive")
@@ -400,10 +443,15 @@ def alert_shown(
         if file is None or file.upload is None:
             return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
         file_id = file.upload.file_id
+    items = [i for i in items if i.get("kind") in kinds]
+    well = _stored_files(evidence, authority) if authority else set()
+    if any(i.get("child_id") in (others or ()) or i.get("file_id") in well for i in items):
+        return failed("product", f"an alert of kind {' or '.join(kinds)} about a child or file that is well", record)
+    before = _first_alerts(evidence) if news else []
     fitting = [
         i
         for i in items
-        if i.get("kind") in kinds
+        if _timeless(i) not in before
         and (child_id is None or i.get("child_id") == child_id)
         and (file_id is None or i.get("file_id") == file_id)
         and (not words or any(w in str(i.get("text", "")).casefold() for w in words))
@@ -414,3 +462,43 @@ def alert_shown(
     if not any(i.get("recipient") or i.get("team") for i in fitting):
         return failed("product", f"the alert of kind {fitting[0]['kind']} is addressed to nobody", record)
     return passed("product", record)
+
+
+def _stored_files(evidence: Evidence, authority: str) -> set[str]:
+    """Sequence ids of the scenario's files that were stored whole."""
+    return {reply.file_id for _, reply in acknowledgements(evidence, authority) if reply.file_codes[0].code == "CPF02"}
+
+
+def _first_alerts(evidence: Evidence) -> list[dict[str, Any]]:
+    """The alerts as the scenario first read them."""
+    begun = next((r.seq for r in evidence.on(MARK, event="step")), 0)
+    answers = [answer for record, _, answer in answered(evidence, "alerts") if record.seq > begun]
+    return [_timeless(i) for i in answers[0].get("items", ())] if answers else []
+
+
+def _timeless(alert: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in alert.items() if key != "raised"}
+
+
+@check("new-number-asked-for", judges="authority", requirements=("CPIS-ACK-012",), witness="product")
+def new_number_asked_for(
+    evidence: Evidence, *, authority: str, nhs_number: str, child_id: str, others: list[str]
+) -> Judgement:
+    """After CPR05 an alert, or the work-list's next action, asks for the child's new number and for nobody else's."""
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file is None or file.upload is None:
+        return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+    pair = acknowledgement_of(evidence, authority, file.upload.file_id)
+    if pair is None or "CPR05" not in {r.code for r in pair[1].results}:
+        return undecided("harness", "no acknowledgement with CPR05 was delivered for the file", file.record)
+    alerts, work = last_answer(evidence, "alerts"), last_answer(evidence, "work-list")
+    if alerts is None or work is None or min(alerts[0].seq, work[0].seq) < pair[0].seq:
+        return undecided("not-reached", "the product was not asked for its alerts and its work-list", pair[0])
+    asked = {i.get("child_id") for i in alerts[1] if i.get("kind") == "new-number-needed"}
+    asked |= {i.get("child_id") for i in work[1] if i.get("code") == "CPR05" and i.get("next_action")}
+    where = (pair[0], alerts[0], work[0])
+    if child_id not in asked:
+        return failed("product", f"nobody is asked for the new number of {masked(nhs_number)}", *where)
+    if asked & {*others}:
+        return failed("product", "a new number is asked for a child whose number is in use", *where)
+    return passed("product", *where)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cpis_reports.checks.reading import (
     UploadFile,
     answered,
     file_with,
+    last_answer,
     last_file_with,
     no_file,
     uploads,
@@ -56,29 +57,53 @@ def valid_file_with_child(evidence: Evidence, *, authority: str, nhs_number: str
     "plan-in-file-once",
     judges="authority",
     requirements=(
-        *("CPIS-DAT-001", "CPIS-DAT-002", "CPIS-DAT-006", "CPIS-DAT-007", "CPIS-DAT-008", "CPIS-DAT-009"),
-        *("CPIS-DAT-005", "CPIS-DAT-010", "CPIS-DAT-021", "CPIS-UPL-001", "CPIS-UPL-008", "CPIS-UPL-019"),
-        *("CPIS-IG-011", "CPIS-ACK-009", "CPIS-ACK-012", "CPIS-INA-004", "CPIS-OPS-001", "CPIS-MSG-014"),
-        "CPIS-INA-009",
+        *("CPIS-DAT-001", "CPIS-DAT-002", "CPIS-DAT-006", "CPIS-DAT-007", "CPIS-DAT-010", "CPIS-DAT-021"),
+        *("CPIS-UPL-001", "CPIS-UPL-008", "CPIS-UPL-019", "CPIS-IG-011", "CPIS-ACK-009", "CPIS-ACK-012"),
+        *("CPIS-INA-004", "CPIS-INA-009", "CPIS-OPS-001"),
     ),
     witness="wire",
 )
-def plan_in_file_once(
-    evidence: Evidence, *, authority: str, nhs_number: str, mother: bool, plan: dict[str, Any]
+def plan_in_file_once(evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]) -> Judgement:
+    """A child's plan stands exactly once in the file under the number, with its dates."""
+    return _plan_judged(evidence, authority, nhs_number, plan, kind="child")
+
+
+@check(
+    "unborn-plan-in-file-once",
+    judges="authority",
+    requirements=(
+        *("CPIS-DAT-005", "CPIS-DAT-006", "CPIS-DAT-008", "CPIS-DAT-010", "CPIS-DAT-021", "CPIS-INA-004"),
+        "CPIS-MSG-014",
+    ),
+    witness="wire",
+)
+def unborn_plan_in_file_once(evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]) -> Judgement:
+    """An unborn child's plan stands exactly once in the file under the mother's number, with its due date as the end."""
+    return _plan_judged(evidence, authority, nhs_number, plan, kind="mother")
+
+
+@check("deleted-plan-in-file-once", judges="authority", requirements=("CPIS-DAT-009", "CPIS-DAT-010"), witness="wire")
+def deleted_plan_in_file_once(
+    evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]
 ) -> Judgement:
-    """The plan stands exactly once in the file under the number, on the right kind of subject, with its dates."""
+    """A plan that was entered in error stands exactly once in the file under the number, with a delete date."""
+    return _plan_judged(evidence, authority, nhs_number, plan, kind="child")
+
+
+def _plan_judged(
+    evidence: Evidence, authority: str, nhs_number: str, plan: dict[str, Any], *, kind: Literal["child", "mother"]
+) -> Judgement:
     file = last_file_with(uploads(evidence, authority), nhs_number)
     if file is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no file")
     if fault := file.faulty(nhs_number):
         return failed("wire", f"the record of {masked(nhs_number)} cannot be read: {fault.reason}", file.record.seq)
-    kind = "mother" if mother else "child"
     same_type = [
         p
         for subject, plans in file.entries(nhs_number)
         if subject.kind == kind
         for p in plans
-        if p.plan_type == plan["plan_type"] and (p.plan_type.startswith("unborn") == mother)
+        if p.plan_type == plan["plan_type"]
     ]
     own = [p for p in same_type if p.start.date().isoformat() == plan["start"]]
     if len(own) != 1:
@@ -158,7 +183,6 @@ def subject_in_file(
     requirements=(
         *("CPIS-DAT-002", "CPIS-UPL-007", "CPIS-UPL-018", "CPIS-DAT-029", "CPIS-INA-003", "CPIS-ACK-012"),
         "CPIS-DAT-031",
-        "CPIS-INA-004",
     ),
     witness="wire",
 )
@@ -188,6 +212,21 @@ def person_in_no_file(
         cause = missing.cause or "not-reached"
         return undecided(cause, f"absence cannot be judged: {missing.findings[0]}", *missing.evidence)
     return passed("wire", fence.record.seq)
+
+
+@check("held-back-shown", judges="authority", requirements=("CPIS-UPL-007",), witness="product")
+def held_back_shown(evidence: Evidence, *, child_id: str, others: list[str]) -> Judgement:
+    """The child stands on the list of those held back, with a reason, and nobody who was sent does."""
+    found = last_answer(evidence, "held-back")
+    if found is None:
+        return undecided("not-reached", "the product was not asked whom it holds back", witness="product")
+    reasons = {i.get("child_id"): i.get("reason") for i in found[1]}
+    if not reasons.get(child_id):
+        why = "stands without a reason" if child_id in reasons else "is not"
+        return failed("product", f"the child without a number {why} on the list of those held back", found[0])
+    if wrong := reasons.keys() & {*others}:
+        return failed("product", f"{len(wrong)} child(ren) whose plan was sent stand as held back", found[0])
+    return passed("product", found[0])
 
 
 @check("quantity-is-right", judges="authority", requirements=("CPIS-UPL-004",), witness="wire")
@@ -322,21 +361,21 @@ def creation_time_is_true(evidence: Evidence, *, authority: str, nhs_number: str
     return passed("wire", *basis)
 
 
-@check(
-    "file-obeys",
-    judges="authority",
-    requirements=(*(f"CPIS-MSG-{n:03}" for n in (1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14)), "CPIS-DAT-015"),
-    witness="wire",
-)
-def file_obeys(evidence: Evidence, *, authority: str, nhs_number: str, rules: list[str]) -> Judgement:
-    """The file with the child breaks none of the rules of message form."""
-    files = uploads(evidence, authority)
-    file = last_file_with(files, nhs_number)
-    if file is None:
-        return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
-    verdict = judge(evidence.body(file.record), MessageKind.UPLOAD)
-    broken = [f for f in verdict.findings if f.rule in rules and f.severity == "error"]
-    if broken:
-        shown = "; ".join(f"{f.rule}: {f.message}" for f in broken[:3])
-        return failed("wire", shown, file.record.seq)
-    return passed("wire", file.record.seq)
+def _register_form_check(rule: str) -> None:
+    """One check a rule, so that a file that breaks one is not said to break its neighbours."""
+
+    @check(f"file-obeys-{rule.removeprefix('CPIS-').lower()}", judges="authority", requirements=(rule,), witness="wire")
+    def file_obeys(evidence: Evidence, *, authority: str, nhs_number: str) -> Judgement:
+        """The file with the child does not break this rule of message form."""
+        file = last_file_with(uploads(evidence, authority), nhs_number)
+        if file is None:
+            return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
+        findings = judge(evidence.body(file.record), MessageKind.UPLOAD).findings
+        broken = [f for f in findings if f.rule == rule and f.severity == "error"]
+        if broken:
+            return failed("wire", "; ".join(f"{f.rule}: {f.message}" for f in broken[:3]), file.record.seq)
+        return passed("wire", file.record.seq)
+
+
+for _number in (1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14):
+    _register_form_check(f"CPIS-MSG-{_number:03}")

@@ -181,7 +181,7 @@ class ServiceNode:
             version=_version(),
             now=now,
             pds_available=state.pds_available,
-            problems=self.drop.problems.texts(),
+            problems=[*self.drop.problems.texts(), *self.drop.shortage()],
             held=state.held,
             silent=silent,
             folders=self.drop.folder_states(),
