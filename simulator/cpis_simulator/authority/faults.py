@@ -7,65 +7,16 @@ other requirements may fail only where `also` names them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
-from typing import Final, Literal
 
+# Imported for what they register.
+from cpis_simulator.authority import faults_receiving, faults_sending
+from cpis_simulator.authority.seeding import FAULTS, Fault
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.errors import ConfigError
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault.
-
-    Attributes:
-        name: As on the command line.
-        behaviour: What the system does wrong.
-        origin: `rules`: drawn up from the rules by somebody who had not seen the checks; `checks`: added with them.
-        requirements: Ids that must be noticed as broken.
-        also: Ids that may fail as a consequence.
-        tests: Catalogue tests that can notice it.
-        kind: The system that has it.
-    """
-
-    name: str
-    behaviour: str
-    origin: Literal["rules", "checks"]
-    requirements: tuple[str, ...]
-    also: tuple[str, ...]
-    tests: tuple[str, ...]
-    kind: type[CaseSystem]
-
-
-FAULTS: Final[dict[str, Fault]] = {}
-
-
-def seeded(
-    name: str,
-    requirements: str,
-    *,
-    also: str = "",
-    tests: str,
-    origin: Literal["rules", "checks"] = "checks",
-) -> Callable[[type[CaseSystem]], type[CaseSystem]]:
-    """Register a kind of system as a fault; its docstring says what it does. Ids are written without `CPIS-`."""
-
-    def register(kind: type[CaseSystem]) -> type[CaseSystem]:
-        FAULTS[name] = Fault(
-            name,
-            " ".join((kind.__doc__ or "").split()),
-            origin,
-            tuple(f"CPIS-{short}" for short in requirements.split()),
-            tuple(f"CPIS-{short}" for short in also.split()),
-            tuple(tests.split()),
-            kind,
-        )
-        return kind
-
-    return register
+__all__ = ["FAULTS", "Fault", "faults_receiving", "faults_sending", "faulty"]
 
 
 def faulty(names: Sequence[str]) -> type[CaseSystem]:
@@ -90,8 +41,3 @@ def faulty(names: Sequence[str]) -> type[CaseSystem]:
                 raise ConfigError(f"The faults {other} and {name} cannot be combined", mend="Run them one by one.")
         kinds.append(fault.kind)
     return type("FaultySystem", (*kinds,), {}) if kinds else CaseSystem
-
-
-# Last, since they register themselves here.
-import_module("cpis_simulator.authority.faults_sending")
-import_module("cpis_simulator.authority.faults_receiving")

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from cpis_simulator.authority.accesses import NotIdentified, Who
 from cpis_simulator.authority.acknowledging import Outcome
 from cpis_simulator.authority.caseload import Configuration
-from cpis_simulator.authority.faults import seeded
 from cpis_simulator.authority.reading import Contradiction
+from cpis_simulator.authority.seeding import seeded
 from cpis_simulator.authority.state import Person, SentFile, SentRecord, State
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.driving import Alert, CaseEvent, ExceptionItem

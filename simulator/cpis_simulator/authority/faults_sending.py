@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.exporting import Due, midnight
-from cpis_simulator.authority.faults import seeded
+from cpis_simulator.authority.seeding import seeded
 from cpis_simulator.authority.state import OFFICE, Person, Plan, SentFile, State
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.driving import ChangeChild, HeldBack
