@@ -28,11 +28,11 @@ class Part(BaseModel):
 
 
 class Step(Part):
-    """One step of an attempt: `passed`, `failed`, `skipped`, `undefined` or `not-run`."""
+    """One step of an attempt: `passed`, `failed`, `undefined` or `not-run`."""
 
     keyword: str
     text: str
-    outcome: Literal["passed", "failed", "skipped", "undefined", "not-run"]
+    outcome: Literal["passed", "failed", "undefined", "not-run"]
     message: str = ""
     since: int | None = None
     until: int | None = None

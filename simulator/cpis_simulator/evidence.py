@@ -179,7 +179,5 @@ class Evidence:
     def on(self, channel: str, **headers: str) -> tuple[Record, ...]:
         """Records of a channel whose headers have the given values."""
         return tuple(
-            r
-            for r in self.records
-            if r.channel == channel and all(r.headers.get(k) == v for k, v in headers.items())
+            r for r in self.records if r.channel == channel and all(r.headers.get(k) == v for k, v in headers.items())
         )

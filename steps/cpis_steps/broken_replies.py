@@ -8,18 +8,16 @@ from datetime import timedelta
 
 from pytest_bdd import given, parsers, then, when
 
-from cpis_reports.catalogue import tests
 from cpis_simulator import driving
 from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
 from cpis_simulator.driving import Nothing
-from cpis_simulator.vocabulary import FILE_CODE_TEXT, FileCode
+from cpis_simulator.vocabulary import FILE_CODE_TEXT, FileCode, PlanType
 from cpis_steps.crafting import acknowledgement, deliver_bytes, open_file
-from cpis_steps.file_drop import read_status
+from cpis_steps.file_drop import judge_form, read_status
 from cpis_steps.judging import Judge
-from cpis_steps.people import child_on_plan
 from cpis_steps.replies import read_files
 from cpis_steps.return_message import read_events
-from cpis_steps.stage import Stage
+from cpis_steps.stage import Stage, read_work_list
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 STORED = FILE_CODE_TEXT[FileCode.ALL_STORED]
@@ -112,8 +110,11 @@ def the_adult_is_in_no_file(cpis_stage: Stage, cpis_judge: Judge) -> None:
 
 @given("the child's new identity is on a child protection plan too")
 def a_new_identity(cpis_stage: Stage) -> None:
-    """The same child after adoption: another number, another name, nothing that may link the two."""
-    child_on_plan(cpis_stage, "new identity")
+    """The same child after adoption: another number and another name; the birth date stays, and must link nothing."""
+    person = cpis_stage.cast.enter("new identity")
+    person.birth_date = cpis_stage.cast["child"].birth_date
+    cpis_stage.record(person)
+    cpis_stage.open_plan(person, PlanType.CHILD_PROTECTION)
 
 
 @then("neither file shows or links the other's number or name")
@@ -147,9 +148,9 @@ def a_birth_date_runs_ahead(cpis_stage: Stage, who: str) -> None:
 def pds_follows(cpis_stage: Stage, who: str) -> None:
     """Read what failed first; then PDS takes over the date and the child is sent again by hand."""
     cpis_stage.moments["work-list"] = cpis_stage.lane.since_now()
-    cpis_stage.read("work-list", Nothing(), driving.WorkList, until=lambda w: bool(w.items))
-    read_status(cpis_stage, [cpis_stage.cast["child"]])
     person = cpis_stage.cast[who]
+    read_work_list(cpis_stage, person)
+    read_status(cpis_stage, [cpis_stage.cast["child"]])
     cpis_stage.put_on_pds(person)
     cpis_stage.authority.ask("force", driving.ChildReference(child_id=person.child_id), Nothing)
     cpis_stage.moments["export"] = cpis_stage.lane.since_now()
@@ -166,7 +167,7 @@ def the_first_child_is_stored(cpis_stage: Stage, cpis_judge: Judge) -> None:
         authority=cpis_stage.ods,
         nhs_number=child.nhs_number,
         code="CPF03",
-        child_ids=[child.child_id],
+        children={child.child_id: str(child.nhs_number)},
         own=cpis_stage.numbers(),
     )
 
@@ -181,6 +182,4 @@ def an_end_before_the_start(cpis_stage: Stage) -> None:
 @then("the marker child's file obeys the rules of this test")
 def the_marker_file_obeys(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """No finding on the rules of the catalogue test in the file that holds the marker."""
-    rules = [r for r in tests()[str(cpis_stage.test)].judges["authority"] if r.startswith("CPIS-MSG")]
-    number = cpis_stage.cast["marker child"].nhs_number
-    cpis_judge("file-obeys", authority=cpis_stage.ods, nhs_number=number, rules=rules)
+    judge_form(cpis_judge, cpis_stage.cast["marker child"])

@@ -120,7 +120,14 @@ def judge_plan(judge: Judge, person: Person, plan: CastPlan, *, since: int | Non
         name = f"unborn-{name}"
     elif plan.deleted is not None:
         name = f"deleted-{name}"
-    judge(name, since=since, authority=judge.stage.ods, nhs_number=person.nhs_number, plan=plan.expected())
+    judge(
+        name,
+        since=since,
+        authority=judge.stage.ods,
+        nhs_number=person.nhs_number,
+        plan=plan.expected(),
+        known=[[p.plan_type.value, p.start.isoformat()] for p in person.plans],
+    )
 
 
 def judge_person(judge: Judge, person: Person, *, since: int | None = None) -> None:
@@ -133,6 +140,14 @@ def judge_person(judge: Judge, person: Person, *, since: int | None = None) -> N
         mother=person.is_mother,
         local_id=person.local_id,
     )
+
+
+def judge_form(judge: Judge, person: Person) -> None:
+    """Judge the file that holds a person by each rule of form that the scenario's catalogue test is about."""
+    for rule in tests()[str(judge.stage.test)].judges.get("authority", ()):
+        if rule.startswith("CPIS-MSG"):
+            name = f"file-obeys-{rule.removeprefix('CPIS-').lower()}"
+            judge(name, authority=judge.stage.ods, nhs_number=person.nhs_number)
 
 
 @then("a valid file with the child is dropped")
@@ -257,6 +272,8 @@ def the_header_holds_the_number(cpis_stage: Stage, cpis_judge: Judge) -> None:
         authority=cpis_stage.ods,
         nhs_number=cpis_stage.cast["child"].nhs_number,
         telephone=cpis_stage.telephone,
+        name=cpis_stage.own.name,
+        office=cpis_stage.own.telephone_office,
     )
 
 
@@ -319,7 +336,4 @@ def the_creation_time_is_true(cpis_stage: Stage, cpis_judge: Judge) -> None:
 @then("the file obeys the rules of this test")
 def the_file_obeys(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """No finding on the rules that the scenario's catalogue test judges for an authority."""
-    test = tests()[str(cpis_stage.test)]
-    rules = [r for r in test.judges.get("authority", ()) if r.startswith("CPIS-MSG")]
-    number = cpis_stage.cast[f"{SET}open"].nhs_number
-    cpis_judge("file-obeys", authority=cpis_stage.ods, nhs_number=number, rules=rules)
+    judge_form(cpis_judge, cpis_stage.cast[f"{SET}open"])

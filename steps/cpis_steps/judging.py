@@ -23,7 +23,7 @@ class Judge:
         self.step = ""
 
     def __call__(
-        self, name: str, *, since: int | None = None, until: int | None = None, **parameters: Any
+        self, name: str, /, *, since: int | None = None, until: int | None = None, **parameters: Any
     ) -> Judgement:
         """Look at the service's health, freeze the evidence, and run a check on it.
 

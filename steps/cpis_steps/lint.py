@@ -34,6 +34,13 @@ def lint_files(files: Sequence[Path]) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
+def unplayable(files: Sequence[Path]) -> list[str]:
+    """What would keep pytest from playing some files, or from playing all of them: wrong tags and doubled names."""
+    scenarios = [s for file in files for s in read_feature(file)]
+    problems = [f"{name}: two scenarios of one name; only one of them would be played" for name in doubled(scenarios)]
+    return problems + [f"{_short(s.file)}:{s.line}: {text}" for s in scenarios for text in _unknown_tags(s)]
+
+
 def _problems(scenario: FeatureScenario) -> list[tuple[int, str]]:
     found = [(scenario.line, text) for text in _tag_problems(scenario)]
     kinds = _kinds(scenario)
@@ -63,15 +70,21 @@ def _kinds(scenario: FeatureScenario) -> list[str]:
     return kinds
 
 
-def _tag_problems(scenario: FeatureScenario) -> list[str]:
+def _unknown_tags(scenario: FeatureScenario) -> list[str]:
     named = [t for t in scenario.tags if TEST_TAG.fullmatch(t)]
     found = [f"@{t} is no catalogue test" for t in named if t not in tests()]
-    if len(named) > 1:
-        found.append(f"more than one catalogue test: {', '.join(named)}")
     ids = [t for t in scenario.tags if REQUIREMENT_TAG.fullmatch(t)]
     found += [f"@{t} is no requirement" for t in ids if t not in requirements()]
     known = {*named, *ids, *OTHER_TAGS, scenario.flow}
-    found += [f"unknown tag @{t}" for t in scenario.tags if t not in known]
+    return found + [f"unknown tag @{t}" for t in scenario.tags if t not in known]
+
+
+def _tag_problems(scenario: FeatureScenario) -> list[str]:
+    named = [t for t in scenario.tags if TEST_TAG.fullmatch(t)]
+    ids = [t for t in scenario.tags if REQUIREMENT_TAG.fullmatch(t)]
+    found = _unknown_tags(scenario)
+    if len(named) > 1:
+        found.append(f"more than one catalogue test: {', '.join(named)}")
     if named and suite_folder() in scenario.file.parents:
         calls = [c for c in _calls() if c.test == named[0] and fnmatchcase(scenario.id, c.scenario or "*")]
         called = {r for call in calls for r in call.requirements}

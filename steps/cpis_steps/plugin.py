@@ -38,10 +38,16 @@ RECORDING = pytest.StashKey[Recording]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register catalogue tests and requirements as markers, so that a mistyped tag stops collection."""
+    from cpis_fixtures.plan import plan_of_process
     from cpis_reports.catalogue import requirements, tests
 
     for name in (*tests(), *requirements()):
         config.addinivalue_line("markers", f"{name}: see `cpis requirements`")
+    if (plan := plan_of_process()) is not None:
+        from cpis_steps.lint import OTHER_TAGS
+
+        for name in (*OTHER_TAGS, *{file.parent.name for file in plan.features}):
+            config.addinivalue_line("markers", f"{name}: a feature file's own")
 
 
 def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:

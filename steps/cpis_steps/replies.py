@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pytest_bdd import given, parsers, then, when
 
 from cpis_simulator import driving
 from cpis_simulator.driving import Nothing
+from cpis_simulator.errors import NotOffered
 from cpis_simulator.vocabulary import FileCode, RecordCode
 from cpis_steps.crafting import (
     LOCATION,
@@ -321,7 +324,7 @@ def the_others_are_stored(cpis_stage: Stage, cpis_judge: Judge) -> None:
         authority=cpis_stage.ods,
         nhs_number=others[0].nhs_number,
         code="CPF03",
-        child_ids=[p.child_id for p in others],
+        children={p.child_id: str(p.nhs_number) for p in others},
         own=cpis_stage.numbers(),
     )
 
@@ -344,6 +347,41 @@ def the_work_list_is_cleared(cpis_stage: Stage, cpis_judge: Judge, who: str) -> 
         child_id=person.child_id,
         own=cpis_stage.numbers(),
     )
+
+
+@given("the authority's system was restarted")
+def the_system_was_restarted(cpis_stage: Stage) -> None:
+    """Stopped and started; what it had sent it must still know."""
+    cpis_stage.authority.ask("restart", Nothing(), Nothing)
+
+
+@when("three days go by in the authority's system")
+def three_days_go_by(cpis_stage: Stage) -> None:
+    """Its clock is moved, once the alerts were read: one that stands already is not about the time that went by."""
+    if cpis_stage.lane.base is None:
+        raise NotOffered("the authority's driver does not offer 'set-clock'")
+    cpis_stage.authority.ask("alerts", Nothing(), driving.AlertList)
+    later = cpis_stage.lane.base + timedelta(days=3)
+    cpis_stage.authority.ask("set-clock", driving.SetClock(instant=later), Nothing)
+
+
+@then("an alert that the file is overdue stands with somebody")
+def an_overdue_alert_stands(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """Somebody is warned that no reply has come."""
+    ids = cpis_stage.file_ids()
+    read_alerts(cpis_stage, lambda alert: alert.kind == "overdue" and alert.file_id in ids)
+    number = cpis_stage.cast["child"].nhs_number
+    cpis_judge("alert-shown", since=0, kinds=["overdue"], authority=cpis_stage.ods, nhs_number=number, news=True)
+
+
+@then("an alert of its own kind stands with somebody about each of the three")
+def three_kinds_of_alert_stand(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """File failure, validation failure and interface failure; none stood before the scenario's events."""
+    read_alerts(cpis_stage, lambda alert: alert.kind == "interface")
+    number = cpis_stage.cast["child"].nhs_number
+    cpis_judge("alert-shown", since=0, kinds=["file-failed"], authority=cpis_stage.ods, nhs_number=number, news=True)
+    for kind in ("validation", "interface"):
+        cpis_judge("alert-shown", since=0, kinds=[kind], news=True)
 
 
 @then(parsers.re(r"an alert about the (?:first )?file stands with somebody"))

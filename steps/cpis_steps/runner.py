@@ -24,7 +24,7 @@ from cpis_reports.verdicts import exit_code, judge
 from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.store.journal import JOURNAL, join
 from cpis_steps.features import feature_files, read_feature, suite, suite_folder
-from cpis_steps.lint import lint_files
+from cpis_steps.lint import lint_files, unplayable
 from cpis_steps.selection import is_for, selected
 
 COMMAND = [
@@ -88,6 +88,9 @@ def plan_of(request: Request) -> RunPlan:
             "tags": list(request.tags),
         }
     )
+    if problems := unplayable(plan.features):
+        mend = "Mend it; `cpis run --check` and the files' names list all that is wrong with them."
+        raise ConfigError("The features cannot be played", found=problems[0], mend=mend)
     if not selected(plan):
         raise ConfigError(
             "No scenario is selected",
@@ -126,13 +129,13 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     try:
         results = put_together(plan, code)
         reports = write_reports(plan.folder)
-    except OSError as error:
+    except OSError as broken:
         raise HarnessError(
             "The record of the run cannot be written",
             where=str(plan.folder),
-            found=error.strerror or str(error),
+            found=broken.strerror or str(broken),
             mend="Make room there, or name another folder with --out. What was recorded so far stays in its `lanes`.",
-        ) from error
+        ) from broken
     _point_latest(plan)
     say(results.summary.claim)
     say(f"status: {results.summary.status}")
@@ -168,7 +171,9 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
     known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role)}
     pairs = [(s.test, s.id) for s in known.values()]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
-    sha256, count = seal(plan.folder) if lanes else (None, None)
+    if not lanes:
+        (plan.folder / JOURNAL).touch()  # Nothing crossed a border; the bundle says so by an empty journal.
+    sha256, count = seal(plan.folder)
     config = plan.config
     people = {p["nhs_number"]: OwnPerson(**p) for t in told for p in t["people"]}
     run = Run(

@@ -1,4 +1,4 @@
-"""What the acceptance tests share: one whole run, played once."""
+"""What the acceptance tests share: runs of the faultless system, each played once."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Playe
 
 
 @pytest.fixture(scope="session")
-def whole_service_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
-    """The whole suite for role service; read it, change only copies."""
-    return _played_once(tmp_path_factory, worker_id, "service")
+def service_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The lookups as played for role service; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "service", "-k", "lookup")
 
 
 @pytest.fixture(scope="session")
-def whole_care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
-    """The whole suite for role care; read it, change only copies."""
-    return _played_once(tmp_path_factory, worker_id, "care")
+def care_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The lookups as played for role care; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care", "-k", "lookup")
 
 
-def _played_once(factory: pytest.TempPathFactory, worker_id: str, role: str) -> Played:
+def _played_once(factory: pytest.TempPathFactory, worker_id: str, role: str, *chosen: str) -> Played:
     """The workers of a session play a run once: the first that asks plays it, the others wait for it."""
     base = factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / f"whole-{role}"
+    shared = (base if worker_id == "master" else base.parent) / f"shared-{role}"
     shared.mkdir(exist_ok=True)
     kept = shared / "played.json"
     with open(shared / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            played = play("--role", role, "--seed", SEED, out=shared / "out")
+            played = play("--role", role, "--seed", SEED, *chosen, out=shared / "out")
             value = {"exit_code": played.exit_code, "folder": str(played.folder), "output": played.output}
             kept.write_text(json.dumps(value), encoding="utf-8")
     value = json.loads(kept.read_text(encoding="utf-8"))

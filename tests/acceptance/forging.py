@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -14,15 +15,16 @@ from typing import Any
 from cpis_reports.bundle import body_reader, journal_lines, seal
 from cpis_simulator.evidence import Record, chained, read_journal
 
-RECORDED = ("results.json", "evidence.jsonl", "bodies")
-
 
 def copy_of(run: Path, into: Path) -> Path:
-    """A copy of what a run recorded, for changing; without its reports and logs."""
+    """A copy of what a run recorded, for changing; without its reports and logs.
+
+    Bodies are links: a changed one is a new file.
+    """
     into.mkdir(parents=True)
-    for name in RECORDED:
-        copy = shutil.copytree if (run / name).is_dir() else shutil.copyfile
-        copy(run / name, into / name)  # type: ignore[operator]  # both take two paths
+    for name in ("results.json", "evidence.jsonl"):
+        shutil.copyfile(run / name, into / name)
+    shutil.copytree(run / "bodies", into / "bodies", copy_function=os.link)
     return into
 
 
@@ -57,7 +59,9 @@ def forge_byte(run: Path, record: Record, pattern: bytes) -> None:
 def forge_body(run: Path, record: Record, body: bytes) -> None:
     """Give a record another body."""
     name = hashlib.sha256(body).hexdigest()
-    (run / "bodies" / name).write_bytes(body)
+    file = run / "bodies" / name
+    if not file.exists():
+        file.write_bytes(body)
     forge_journal(run, lambda r: replace(r, sha256=name, size=len(body)) if r.seq == record.seq else r)
 
 

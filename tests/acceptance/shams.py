@@ -118,7 +118,7 @@ class Silent:
 
 
 class Canned(Silent):
-    """Drops the same valid file at each export, of a child of its own and with a rising id; all is said to be stored."""
+    """Drops one valid file at each export, of a child of its own, with a rising id, and says that all is stored."""
 
     def next_file(self) -> str:
         file_id = super().next_file()
@@ -135,13 +135,19 @@ class Canned(Silent):
 
 
 class YesMan(Silent):
-    """Claims whatever it could be asked about: every list names every child, file, code and kind it was ever told."""
+    """Claims whatever it could be asked about: every list names every child, file, code and kind that it was told."""
 
     def __init__(self, drop: Path, *more: Any) -> None:
         super().__init__(drop, *more)
         self.numbers: dict[str, list[str]] = {}
         self.file_ids: list[str] = []
         self.people: list[tuple[str | None, str | None]] = [(TRIAGE, None)]
+
+    def reset(self, _: Nothing) -> Nothing:
+        self.numbers.clear()
+        self.file_ids.clear()
+        del self.people[1:]
+        return Nothing()
 
     def record_child(self, asked: driving.ChildDetails) -> driving.ChildReference:
         child = super().record_child(asked)
@@ -266,7 +272,9 @@ class Boaster(YesMan, Deaf):
     """The genuine system's files, and a yes-man's lists: nothing that it receives is read."""
 
     def heard(self, operation: str, asked: Any, reply: Any) -> None:
-        if operation == "record-child":
+        if operation == "reset":
+            YesMan.reset(self, Nothing())
+        elif operation == "record-child":
             self.note(reply.child_id, asked.nhs_number)
         elif operation == "change-child":
             self.note(asked.child_id, asked.nhs_number)

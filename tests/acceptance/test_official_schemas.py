@@ -16,7 +16,7 @@ from cpis_simulator.codecs.soap import decode_soap
 from cpis_simulator.codecs.xml import local_name
 from cpis_simulator.evidence import FILE_DROP, LOOKUP, MARK
 from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
-from tests.acceptance.running import Played, play
+from tests.acceptance.running import Played
 from tests.official import VARIABLE, official_schema
 
 pytestmark = pytest.mark.skipif(
@@ -51,11 +51,9 @@ class Message:
 
 
 @pytest.fixture(scope="module")
-def messages(whole_run: Played, tmp_path_factory: pytest.TempPathFactory) -> list[Message]:
+def messages(whole_run: Played, service_lookups: Played, care_lookups: Played) -> list[Message]:
     """All messages of the whole suite, and of the lookups that are played for the other two roles."""
-    runs = [whole_run]
-    for role in ("service", "care"):
-        runs.append(play("--role", role, "-k", "lookup", out=tmp_path_factory.mktemp(role)))
+    runs = (whole_run, service_lookups, care_lookups)
     for run in runs:
         assert run.exit_code == 0, run.output
     return [message for run in runs for message in messages_of(run)]

@@ -28,13 +28,7 @@ SEED: Final = "20260105"
 TESTED: Final = {s.test for s in suite()}
 NOT_YET_TRIED: Final = {
     "access-worded-as-attendance": "NT-18",
-    "adopted-child-linked": "IN-04",
-    "adult-sent-again": "FD-28 EE-08",
     "file-written-in-place": "RL-10",
-    "missing-acknowledgement-unnoticed": "AK-14",
-    "one-kind-of-alert": "AK-17",
-    "open-files-forgotten-at-restart": "RL-08",
-    "unreadable-reply-swallowed": "RL-09 MF-03 MF-04",
 }
 """Faults that no scenario can notice yet, with the catalogue tests that would; `dispositions.csv` says why not."""
 TRIED: Final = [name for name in FAULTS if name not in NOT_YET_TRIED]
@@ -57,9 +51,7 @@ def runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Played]]]:
     """A run for each fault that this session asks for, two at a time: much of a run is waiting for processes."""
-    chosen = {
-        item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")
-    }
+    chosen = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     if any(item.name == "test_table_of_faults" for item in request.session.items):
         chosen = set(TRIED)
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,4 +1,4 @@
-"""A product that only pretends passes nothing: neither the dead, nor the silent, nor those who say yes to everything."""
+"""A product that only pretends passes nothing: not the dead, not the silent, not those who say yes to everything."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Stand:
         config = CONFIG.format(url=url, drop=self.drop, wait=wait)
         return play("--role", "authority", *arguments, out=self.folder / "out", config=config)
 
-    def play_sham(self, sham: Silent, *arguments: str, wait: float = 0.5) -> Played:
+    def play_sham(self, sham: Silent, *arguments: str, wait: float = 0.2) -> Played:
         """The same against a sham."""
         return self.play(self.undo.enter_context(listening(sham)), *arguments, wait=wait)
 

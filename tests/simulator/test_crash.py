@@ -16,6 +16,7 @@ from cpis_simulator.codecs.access_notification import decode_access_notification
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.driving import Explain
 from cpis_simulator.evidence import FILE_DROP, read_journal
+from cpis_simulator.settings import FilesSettings, Settings
 from cpis_simulator.store.journal import Journal
 from tests.simulator.node_examples import drop, make_node, names, running, wait_for, wait_for_responses
 from tests.simulator.service_examples import ALPHA, query
@@ -40,12 +41,20 @@ def killed_at(point: str, folder: Path, then: Callable[[ServiceNode], object] = 
     child = os.fork()
     if child == 0:
         os.environ[CRASH_AT] = point
-        node = make_node(folder)
+        # By polling: the locks of a watcher that another test has used here may be held for ever in a forked process.
+        node = make_node(folder, Settings(files=FilesSettings(watch="polling", poll=0.05)))
         node.start()
         then(node)
         time.sleep(20)
         os._exit(1)
-    _, status = os.waitpid(child, 0)
+    deadline = time.monotonic() + 40
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+            pytest.fail(f"the point {point} was never reached, and the child does not end")
+        time.sleep(0.005)
+    status = ended[1]
     assert os.WIFSIGNALED(status), f"the point {point} was never reached: status {status}"
     assert os.WTERMSIG(status) == signal.SIGKILL
 

@@ -73,6 +73,15 @@ def test_it_offers_every_operation(node):
     assert offered("service", node) == [op.name for op in SERVICE_OPERATIONS]
 
 
+def test_a_file_that_waited_for_the_service_is_not_overtaken_by_a_newer_one(tmp_path):
+    drop(tmp_path, upload(file_id="42"), "up42.xml")
+    with running(tmp_path):
+        # The newer one is known to be whole at once, by the event of its move; the one that waited is not.
+        drop(tmp_path, upload(file_id="43"), "up43.xml")
+        answers = wait_for_responses(tmp_path, 2)
+    assert {name[:4]: code_of(tmp_path, name) for name in answers} == {"up42": "CPF02", "up43": "CPF02"}
+
+
 def test_an_upload_is_answered_and_found(node, tmp_path):
     assert share(tmp_path) == "CPF02"
     (name,) = names(tmp_path)

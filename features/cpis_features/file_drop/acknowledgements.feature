@@ -59,6 +59,31 @@ Feature: The authority acts on every acknowledgement as it says
       Then an alert about the first file stands with somebody
       And each child's plan is in the new file exactly once
 
+    @AK-14 @CPIS-ACK-013
+    Scenario: A reply that does not come is noticed
+      Given a child on a child protection plan
+      And the authority's file is open
+      When three days go by in the authority's system
+      Then an alert that the file is overdue stands with somebody
+
+    @RL-08 @CPIS-OPS-006
+    Scenario: A file that was sent before a restart is answered after it
+      Given a child on a child protection plan
+      And the authority's file is open
+      And the authority's system was restarted
+      When the whole acknowledgement arrives
+      Then the authority shows the file as stored
+
+    @AK-17 @CPIS-ACK-011
+    Scenario: A failed file, a failed validation and a failed interface are three different alerts
+      Given a child on a child protection plan
+      And the authority's file is open
+      And the authority has no emergency duty number
+      When the service answers the file with CPF01
+      And the authority exports its next file
+      And an acknowledgement of the file arrives, cut in the middle
+      Then an alert of its own kind stands with somebody about each of the three
+
     @AK-15 @CPIS-ACK-014 @CPIS-OPS-006
     Scenario: Replies out of order each close their own file
       Given a child on a child protection plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from cpis_reports.checks.reading import delivered_access, last_answer, new_items, same_instant
@@ -33,10 +34,16 @@ def event_filed_once(evidence: Evidence, *, authority: str, child_id: str, acces
         return undecided("not-reached", "the product was not asked for the child's file", witness="product")
     where = (delivered[0], found[0])
     own = [i for i in found[1] if _is_about(i, access)]
+    if not own and any(i.get("event_id") is None and not _has_offset(i.get("accessed")) for i in found[1]):
+        why = "the product keeps neither the event id nor the instant of the access, so its events cannot be told apart"
+        return undecided("not-reached", why, *where, witness="product")
     if len(own) != 1:
         return failed("product", f"expected one event on the child's file, found {len(own)}", *where)
     event, findings = own[0], []
-    if not same_instant(event.get("accessed"), access["accessed"]):
+    if not _has_offset(event.get("accessed")):
+        why = "the product gives no instant of the access (a time with its offset)"
+        return undecided("not-reached", why, *where, witness="product")
+    if not same_instant(event["accessed"], access["accessed"]):
         findings.append(f"time of access: expected {access['accessed']}, found {event.get('accessed')}")
     for name in ("worker", "role", "organisation"):
         if access[name] not in str(event.get(name) or ""):
@@ -50,7 +57,15 @@ def _is_about(event: dict[str, Any], access: Access) -> bool:
     """By event id where the product keeps it, else by time and worker."""
     if event.get("event_id") is not None:
         return bool(event["event_id"] == access["event_id"])
-    return same_instant(event.get("accessed"), access["accessed"]) and event.get("worker") == access["worker"]
+    return same_instant(event.get("accessed"), access["accessed"]) and access["worker"] in str(event.get("worker"))
+
+
+def _has_offset(text: object) -> bool:
+    """An instant of a driver, and no local time that could mean two."""
+    try:
+        return isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 @check(
@@ -94,7 +109,11 @@ def alerted(evidence: Evidence, *, authority: str, child_id: str, access: Access
     if found is None or found[0].seq < delivered[0].seq:
         return undecided("not-reached", "the product was not asked for its alerts", witness="product")
     where = (delivered[0], found[0])
-    about = [i for i in found[1] if i.get("kind") == "access" and i.get("event_id") == access["event_id"]]
+    about = [i for i in found[1] if i.get("kind") == "access" and _alerts_of(i, access)]
+    unnamed = [i for i in found[1] if i.get("kind") == "access" and i.get("event_id") is None]
+    if not about and any(i.get("child_id") == child_id for i in unnamed):
+        why = "the product's alerts repeat neither the event id nor the worker of the access"
+        return undecided("not-reached", why, *where, witness="product")
     own = [i for i in about if i.get("child_id") == child_id and {i.get("recipient"), i.get("team")} & {*recipients}]
     if len(own) != 1:
         shown = ", ".join(f"{i.get('recipient') or 'nobody'} / {i.get('team') or 'no team'}" for i in about)
@@ -104,6 +123,13 @@ def alerted(evidence: Evidence, *, authority: str, child_id: str, access: Access
             *where,
         )
     return passed("product", *where)
+
+
+def _alerts_of(alert: dict[str, Any], access: Access) -> bool:
+    """By event id where the product keeps it, else by the worker in its text."""
+    if alert.get("event_id") is not None:
+        return bool(alert["event_id"] == access["event_id"])
+    return access["worker"] in str(alert.get("text") or "")
 
 
 @check("not-alerted", judges="authority", requirements=("CPIS-NTF-017",), witness="product")
@@ -129,7 +155,7 @@ def not_alerted(evidence: Evidence, *, recipients: list[str], marker_event: str)
 
 @check("contradiction-shown", judges="authority", requirements=("CPIS-NTF-006",), witness="product")
 def contradiction_shown(evidence: Evidence, *, authority: str, event_ids: list[str]) -> Judgement:
-    """A total that differs from the accesses listed is shown as an exception or an alert that names total or accesses."""
+    """A total that differs from the accesses listed is shown, by an exception or alert that names either."""
     delivered = delivered_access(evidence, authority, event_ids[0])
     if delivered is None:
         return undecided("harness", "no notification of the access was delivered to the authority")

@@ -109,7 +109,10 @@ def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
     """Judge that a file which should have come did not: the product's fault only if it was asked and we were ready."""
     if trouble := service_trouble(evidence):
         return undecided("harness", f"{what}; {trouble[0]}", *trouble[1])
-    probe = evidence.on(PROBE)[-1].seq
+    last = evidence.on(PROBE)[-1]
+    probe = last.seq
+    if waiting := evidence.json(last).get("folders", {}).get(authority, {}).get("waiting"):
+        return undecided("harness", f"{what}; the harness's own service has not picked up {waiting[0]} yet", probe)
     asked = evidence.on(DRIVER, operation="export", phase="response", party="authority")
     files = [f.record.seq for f in uploads(evidence, authority)]
     if not asked:

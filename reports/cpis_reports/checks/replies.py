@@ -45,6 +45,9 @@ def _reply(
     pair = acknowledgement_of(evidence, authority, file.upload.file_id)
     if pair is None:
         return undecided("harness", f"file {file.upload.file_id} was not acknowledged", file.record.seq)
+    if before := [a for _, a in acknowledgements(evidence, authority) if a.file_id == pair[1].file_id and a != pair[1]]:
+        why = f"file {file.upload.file_id} was acknowledged {len(before) + 1} times, with different results"
+        return undecided("harness", why, file.record.seq, pair[0].seq)
     codes = [c.code for c in pair[1].file_codes]
     wanted = code_for(file.upload, pair[1], own) if own else ", ".join(codes)
     if wanted != code:
@@ -250,14 +253,17 @@ def work_list_cleared(
     witness="product",
 )
 def records_shown_stored(
-    evidence: Evidence, *, authority: str, nhs_number: str, code: str, child_ids: list[str], own: list[str]
+    evidence: Evidence, *, authority: str, nhs_number: str, code: str, children: dict[str, str], own: list[str]
 ) -> Judgement:
-    """Each of these children shows its upload as stored, with the time of the acknowledgement."""
+    """Each of these children, given with its number, shows its upload as stored, with the acknowledgement's time."""
     reply = _reply(evidence, authority, nhs_number, code, own=own)
     if isinstance(reply, Judgement):
         return reply
     where = [reply[0].seq]
-    for child_id in child_ids:
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file and file.upload and failed_numbers(file.upload, reply[1]).keys() & {*children.values()}:
+        return undecided("harness", "the service refused a record that it should have stored", *where)
+    for child_id in children:
         status = last_answer(evidence, "child-status", child_id=child_id)
         if status is None:
             return undecided("not-reached", "the product was not asked for a child's status", *where)
@@ -345,6 +351,12 @@ def exception_shown(
     if any(all(_same(k, i.get(k), v) for k, v in facts.items()) for i in open_ones):
         return passed("product", record, files[-1])
     wanted = ", ".join(f"{k} {masked(v) if k == 'nhs_number' else v}" for k, v in facts.items())
+    optional = ("event_id", "accessed")
+    if any(
+        all((k in optional and i.get(k) is None) or _same(k, i.get(k), v) for k, v in facts.items()) for i in open_ones
+    ):
+        why = f"an open exception of kind {kind} stands there, but repeats too little of the message to be known by"
+        return undecided("not-reached", f"{why} ({wanted})", record, files[-1], witness="product")
     return failed("product", f"no open exception of kind {kind} with {wanted}", record, files[-1])
 
 
@@ -406,7 +418,7 @@ def _open_about(exceptions: Iterable[dict[str, Any]], nhs_number: str, child_id:
     judges="authority",
     requirements=(
         *("CPIS-ACK-004", "CPIS-ACK-009", "CPIS-ACK-011", "CPIS-INA-006", "CPIS-UPL-018", "CPIS-OPS-001"),
-        *("CPIS-DAT-029", "CPIS-ACK-003"),
+        *("CPIS-DAT-029", "CPIS-ACK-003", "CPIS-ACK-013"),
     ),
     witness="product",
 )
@@ -448,10 +460,12 @@ def alert_shown(
     if any(i.get("child_id") in (others or ()) or i.get("file_id") in well for i in items):
         return failed("product", f"an alert of kind {' or '.join(kinds)} about a child or file that is well", record)
     before = _first_alerts(evidence) if news else []
+    now = [_timeless(i) for i in found[1]]
     fitting = [
         i
         for i in items
-        if _timeless(i) not in before
+        # The same words may stand there from an earlier day; then there must be one more of them.
+        if now.count(_timeless(i)) > before.count(_timeless(i))
         and (child_id is None or i.get("child_id") == child_id)
         and (file_id is None or i.get("file_id") == file_id)
         and (not words or any(w in str(i.get("text", "")).casefold() for w in words))

@@ -168,9 +168,12 @@ def access_notified(
 ) -> Judgement:
     """Each access is in exactly one notification to the authority, with the query's author, time and number."""
     where: list[Record] = []
+    made = {message.query.event_id for _, message, _, _ in exchanges(evidence, nhs_number)}
     for access in accesses:
         told = [r for r, n in notifications(evidence, authority) for g in n.groups for a in g.accesses
                 if a.event_id == access["event_id"]]  # fmt: skip
+        if not told and access["event_id"] not in made:
+            return undecided("not-reached", f"the access to {masked(nhs_number)} was never made", *where)
         if len(told) != 1:
             return failed("wire", f"expected one notification of the access, found {len(told)}", *told, *where)
         delivered = delivered_access(evidence, authority, access["event_id"])

@@ -63,9 +63,11 @@ def valid_file_with_child(evidence: Evidence, *, authority: str, nhs_number: str
     ),
     witness="wire",
 )
-def plan_in_file_once(evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]) -> Judgement:
+def plan_in_file_once(
+    evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any], known: list[list[str]]
+) -> Judgement:
     """A child's plan stands exactly once in the file under the number, with its dates."""
-    return _plan_judged(evidence, authority, nhs_number, plan, kind="child")
+    return _plan_judged(evidence, authority, nhs_number, plan, known, kind="child")
 
 
 @check(
@@ -77,22 +79,31 @@ def plan_in_file_once(evidence: Evidence, *, authority: str, nhs_number: str, pl
     ),
     witness="wire",
 )
-def unborn_plan_in_file_once(evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]) -> Judgement:
-    """An unborn child's plan stands exactly once in the file under the mother's number, with its due date as the end."""
-    return _plan_judged(evidence, authority, nhs_number, plan, kind="mother")
+def unborn_plan_in_file_once(
+    evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any], known: list[list[str]]
+) -> Judgement:
+    """An unborn child's plan stands exactly once in the file under the mother's number, ended by the due date."""
+    return _plan_judged(evidence, authority, nhs_number, plan, known, kind="mother")
 
 
 @check("deleted-plan-in-file-once", judges="authority", requirements=("CPIS-DAT-009", "CPIS-DAT-010"), witness="wire")
 def deleted_plan_in_file_once(
-    evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any]
+    evidence: Evidence, *, authority: str, nhs_number: str, plan: dict[str, Any], known: list[list[str]]
 ) -> Judgement:
     """A plan that was entered in error stands exactly once in the file under the number, with a delete date."""
-    return _plan_judged(evidence, authority, nhs_number, plan, kind="child")
+    return _plan_judged(evidence, authority, nhs_number, plan, known, kind="child")
 
 
 def _plan_judged(
-    evidence: Evidence, authority: str, nhs_number: str, plan: dict[str, Any], *, kind: Literal["child", "mother"]
+    evidence: Evidence,
+    authority: str,
+    nhs_number: str,
+    plan: dict[str, Any],
+    known: list[list[str]],
+    *,
+    kind: Literal["child", "mother"],
 ) -> Judgement:
+    """`known` are type and start of every plan of the person: no other may stand under the number."""
     file = last_file_with(uploads(evidence, authority), nhs_number)
     if file is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no file")
@@ -114,6 +125,11 @@ def _plan_judged(
             f"found {len(own)}; of that type: {shown}",
             file.record.seq,
         )
+    every = [p for _, plans in file.entries(nhs_number) for p in plans]
+    foreign = [p for p in every if [p.plan_type.value, p.start.date().isoformat()] not in known]
+    if foreign:
+        shown = ", ".join(f"{p.plan_type} {_shown(p)}" for p in foreign)
+        return failed("wire", f"{masked(nhs_number)} stands there with a plan that nobody opened: {shown}", file.record)
     return _dates_judged(own[0], plan, file)
 
 
@@ -247,8 +263,16 @@ def quantity_is_right(evidence: Evidence, *, authority: str, nhs_number: str) ->
     requirements=("CPIS-DAT-014", "CPIS-DAT-015", "CPIS-UPL-008"),
     witness="wire",
 )
-def telephone_in_header(evidence: Evidence, *, authority: str, nhs_number: str | None, telephone: str) -> Judgement:
-    """The header of the file holds the emergency duty number once, as `tel:` and digits."""
+def telephone_in_header(
+    evidence: Evidence,
+    *,
+    authority: str,
+    nhs_number: str | None,
+    telephone: str,
+    name: str,
+    office: str | None,
+) -> Judgement:
+    """The header holds the authority's name, its emergency duty number once as `tel:` and digits, and the office's."""
     files = uploads(evidence, authority)
     file = last_file_with(files, nhs_number) if nhs_number else (files[-1] if files else None)
     if file is None or file.upload is None:
@@ -256,6 +280,12 @@ def telephone_in_header(evidence: Evidence, *, authority: str, nhs_number: str |
     emergency = [t.value for t in file.upload.sender.telecom if t.use == "EC"]
     if emergency != [telephone]:
         return failed("wire", f"expected one EC telephone {telephone}, found {emergency or 'none'}", file.record.seq)
+    sender = file.upload.sender
+    if sender.name != name:
+        return failed("wire", f"the header names the authority '{sender.name}', not '{name}'", file.record.seq)
+    others = [t.value for t in sender.telecom if t.use != "EC"]
+    if office is not None and others not in ([], [office]):
+        return failed("wire", f"expected the office telephone {office}, found {others}", file.record.seq)
     return passed("wire", file.record.seq)
 
 
@@ -377,5 +407,5 @@ def _register_form_check(rule: str) -> None:
         return passed("wire", file.record.seq)
 
 
-for _number in (1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14):
+for _number in (3, 4, 5, 6, 7, 8, 9, 12, 13, 14):
     _register_form_check(f"CPIS-MSG-{_number:03}")

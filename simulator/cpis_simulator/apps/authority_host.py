@@ -25,6 +25,7 @@ from cpis_simulator.authority.state import OFFICE
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.codecs.upload import encode_upload
 from cpis_simulator.driving import Export
+from cpis_simulator.errors import StartError
 from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name
 from cpis_simulator.settings import FilesSettings
 from cpis_simulator.store.authority_store import AuthorityStore
@@ -75,7 +76,7 @@ class AuthorityHost:
         files: Settings of the drop folder.
 
     Raises:
-        StartError: The store cannot be used.
+        StartError: The store or a folder cannot be used.
     """
 
     def __init__(
@@ -97,9 +98,7 @@ class AuthorityHost:
         self._lock = threading.RLock()
         self._offset = timedelta()
         self.places = Places.of(drop, configuration.ods, state, self._files)
-        make_private(self.places.outbox)
-        for folder in (self.places.upload, self.places.response, self.places.archive, self.places.failed):
-            folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        self._make_folders()
         self._store = AuthorityStore(state)
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -109,6 +108,21 @@ class AuthorityHost:
         self._thread = threading.Thread(target=self._poll, name="authority", daemon=True)
         self._load()
         self._deliver_leftovers()
+
+    def _make_folders(self) -> None:
+        places = self.places
+        folder = places.outbox
+        try:
+            make_private(folder)
+            for folder in (places.upload, places.response, places.archive, places.failed):
+                folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(
+                "A folder cannot be made",
+                where=str(folder),
+                found=error.strerror or str(error),
+                mend="Give this user the right to write there, or name another folder with --drop or --state.",
+            ) from error
 
     # Time.
 

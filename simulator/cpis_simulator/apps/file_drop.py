@@ -237,7 +237,11 @@ class FileDrop:
                 self.problems.tell(f"uploads of {ods}", text)
                 continue
             unsettled = unsettled or any(sweep.unsettled for sweep in sweeps)
-            whole = {str(f.path): f for sweep in sweeps for f in sweep.whole}
+            # A file that waited while no service ran was seen by nobody when it was moved in: it must first be seen to
+            # stand still, and a newer one must not overtake it, or its number would come too late.
+            held_by = min((s.unsettled_since_ns for s in sweeps if s.unsettled_since_ns is not None), default=None)
+            found = [f for sweep in sweeps for f in sweep.whole if held_by is None or f.mtime_ns <= held_by]
+            whole = {str(f.path): f for f in found}
             for path in in_order((path, f.mtime_ns) for path, f in whole.items()):
                 if self._stopping.is_set():
                     return False

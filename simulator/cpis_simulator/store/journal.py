@@ -25,7 +25,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from cpis_simulator.errors import HarnessError
+from cpis_simulator.errors import HarnessError, StartError
 from cpis_simulator.evidence import FIRST, Evidence, Record, chained, digest, read_journal, read_record
 
 if sys.platform == "win32":
@@ -65,17 +65,29 @@ class Journal:
 
     Args:
         folder: Holds `evidence.jsonl` and `bodies/`; made when it is not there.
+
+    Raises:
+        StartError: The folder cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open for appending."""
         self.folder = folder
         self._bodies = folder / BODIES
-        self._bodies.mkdir(parents=True, exist_ok=True)
         self._known: set[str] = set()
         self._unsynced: list[Path] = []
         self._temporary = 0
-        self._open()
+        try:
+            self._bodies.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as error:
+            mend = "Give this user the right to write there, make room, or name another folder."
+            raise StartError(
+                "The folder for evidence cannot be used",
+                where=str(folder),
+                found=error.strerror or str(error),
+                mend=mend,
+            ) from error
 
     def append(
         self,

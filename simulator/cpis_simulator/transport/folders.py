@@ -49,10 +49,17 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What a look into a folder found. `unsettled`: some file is not known to be whole yet, look again soon."""
+    """What a look into a folder found.
+
+    Attributes:
+        whole: Whole files.
+        unsettled: Some file is not known to be whole yet, look again soon.
+        unsettled_since_ns: When the oldest of those was last written to.
+    """
 
     whole: tuple[FoundFile, ...]
     unsettled: bool
+    unsettled_since_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -122,7 +129,7 @@ class FolderWatch:
         """
         now = time.monotonic()
         whole: list[FoundFile] = []
-        unsettled = False
+        unsettled: list[int] = []
         present: set[Path] = set()
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -140,11 +147,11 @@ class FolderWatch:
                 if self._is_whole(path, status, now):
                     whole.append(FoundFile(path, status.st_mtime_ns, status.st_size))
                 else:
-                    unsettled = True
+                    unsettled.append(status.st_mtime_ns)
         for gone in [p for p in self._seen if p.parent == folder and p not in present]:
             del self._seen[gone]
         self._hints.keep_only(folder, present)
-        return Sweep(tuple(whole), unsettled)
+        return Sweep(tuple(whole), bool(unsettled), min(unsettled, default=None))
 
     def _is_whole(self, path: Path, status: os.stat_result, now: float) -> bool:
         if status.st_size and self._hints.is_closed(str(path), status):

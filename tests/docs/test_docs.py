@@ -1,0 +1,122 @@
+"""What the documentation says is so: its words are those that are written, its commands and examples work."""
+
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from typer.main import get_command
+
+from cpis_cli.main import app
+from cpis_fixtures.config import load_config
+from cpis_reports.results import Step
+from cpis_reports.suite import DISPOSITION_WORDS
+from cpis_reports.words import Cause, Outcome, Party, Role, ScenarioOutcome, Status, Verdict, Witness
+from cpis_simulator.evidence import CONTROL, DRIVER, FILE_DROP, LOOKUP, MARK, PROBE
+from cpis_simulator.vocabulary import FileCode, RecordCode
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+WORDS = (ROOT / "docs" / "words.md").read_text(encoding="utf-8")
+PAGES = sorted(p for p in (ROOT, ROOT / "docs", ROOT / "bench") for p in p.glob("*.md"))
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The table under a heading: other cells by first cell."""
+    section = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", WORDS, re.MULTILINE | re.DOTALL)
+    assert section, f"no heading '{heading}'"
+    cells = [[c.strip() for c in line.strip("|").split("|")] for line in section[1].splitlines() if line[:1] == "|"]
+    return {row[0]: row[1:] for row in cells[2:]}
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("Verdict of a requirement", get_args(Verdict)),
+        ("Cause of what is inconclusive", get_args(Cause)),
+        ("Outcome of a scenario", get_args(ScenarioOutcome)),
+        ("Status of a run", (*get_args(Status), "passed", "caveat", "error of the suite")),
+        ("Witness", get_args(Witness)),
+        ("Why a catalogue test has no scenario", DISPOSITION_WORDS),
+        ("Codes of an acknowledgement", (*map(str, FileCode), *map(str, RecordCode))),
+    ],
+)
+def test_a_table_of_words_has_exactly_those_that_are_written(heading: str, words: tuple[str, ...]) -> None:
+    assert sorted(rows(heading)) == sorted(words)
+
+
+def test_the_outcomes_of_checks_steps_and_operations_are_all_explained() -> None:
+    explained = rows("Outcome of a check, a step, a driver operation")
+    steps: Any = get_args(Step.model_fields["outcome"].annotation)
+    assert set(explained) == {
+        f"{', '.join(get_args(Outcome))} (a check)",
+        *(f"{word} (a step)" for word in steps),
+        *(f"{word} (a driver operation)" for word in ("answered", "refused", "failed", "unreachable")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("channel", (FILE_DROP, LOOKUP, DRIVER, CONTROL, PROBE, MARK)),
+        ("party", get_args(Party)),
+        ("role", get_args(Role)),
+    ],
+)
+def test_a_word_with_few_values_names_them_all(word: str, values: tuple[str, ...]) -> None:
+    meaning = rows("The harness")[word][0]
+    assert [value for value in values if value not in meaning] == []
+
+
+def test_every_word_says_what_it_means_and_who_acts_next() -> None:
+    tables = [rows(h) for h in re.findall(r"^#+ (.+)$", WORDS, re.MULTILINE)]
+    short = [word for table in tables for word, cells in table.items() if len(cells) != 2 or "" in cells]
+    assert short == []
+
+
+def commands() -> dict[str, Any]:
+    return dict(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_readme_lists_every_command_and_none_that_is_not_there() -> None:
+    table = README.partition("## Commands")[2].partition("**Not built yet:**")[0]
+    assert set(re.findall(r"^\| `cpis ([a-z]+)", table, re.MULTILINE)) == set(commands())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_and_option_that_a_page_shows_exists(page: Path) -> None:
+    text = re.sub(r"\*\*Not built yet:\*\*.*?\n\n", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    shown = re.findall(r"\bcpis ([a-z]+)((?: [^`\n#]*)?)", text)
+    wrong = []
+    for name, rest in shown:
+        if name not in commands():
+            continue
+        options = {o for parameter in commands()[name].params for o in (*parameter.opts, *parameter.secondary_opts)}
+        wrong += [f"cpis {name} {o}" for o in re.findall(r"--[a-z][a-z-]*", rest) if o not in options | {"--help"}]
+    assert wrong == []
+
+
+def test_the_configuration_in_the_readme_is_a_right_one(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert example
+    file = tmp_path / "cpis.toml"
+    file.write_text(textwrap.dedent(example[1]), encoding="utf-8")
+    config = load_config(file)
+    assert (config.system_under_test.start.kind, config.file_drop.root) == ("none", tmp_path.resolve() / "drop")
+
+
+def test_the_configuration_in_the_page_on_drivers_is_a_right_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "driver.md").read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert example and tomllib.loads(example[1])
+    (tmp_path / "cpis.toml").write_text(example[1], encoding="utf-8")
+    assert load_config(tmp_path / "cpis.toml").system_under_test.driver.url == "http://127.0.0.1:8099"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_link_leads_nowhere(page: Path) -> None:
+    prose = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(([^)#:]+)\)", prose)
+    assert [link for link in links if not (page.parent / link).exists()] == []
