@@ -102,7 +102,9 @@ def read_feature(file: Path) -> tuple[FeatureScenario, ...]:
         document: Any = Parser().parse(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         mend = "Save it as UTF-8."
-        raise ConfigError("The feature file is no UTF-8 text", where=f"{file}, byte {error.start}", mend=mend) from error
+        raise ConfigError(
+            "The feature file is no UTF-8 text", where=f"{file}, byte {error.start}", mend=mend
+        ) from error
     except OSError as error:
         raise ConfigError("The feature file cannot be read", where=str(file), found=error.strerror) from error
     except CompositeParserException as error:

@@ -105,6 +105,8 @@ class Recording:
         foreign = [c for c in self._checks() if c.outcome == "fail"]
         if foreign:
             return "inconclusive", f"harness: {'; '.join(foreign[0].findings)} ({foreign[0].check})"
+        if not any(c.party == role for c in self._checks()):
+            return "inconclusive", "harness: no check of the role under test was run"
         return "pass", ""
 
     def as_json(self) -> dict[str, Any]:

@@ -231,13 +231,13 @@ class AuthorityHost:
         try:
             body = path.read_bytes()
         except OSError as error:
-            LOG.warning("event=reply_not_read name=%s reason=%r", path.name, str(error))
+            LOG.warning("event=reply_not_read name=%r reason=%r", path.name, str(error))
             return
         digest = hashlib.sha256(body).hexdigest()
         readable = self.event(lambda system, now: system.receive(path.name, digest, body, now=now), durable=True)
         folder = self.places.archive if readable else self.places.failed
         path.rename(folder / free_name(path.name, lambda name: (folder / name).exists()))
-        LOG.info("event=received name=%s readable=%s", path.name, str(readable).lower())
+        LOG.info("event=received name=%r readable=%s", path.name, str(readable).lower())
 
     def reset(self) -> None:
         """Forget everything but the file sequence, which the service may remember; clear the shared folders."""

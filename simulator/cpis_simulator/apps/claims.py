@@ -102,9 +102,11 @@ class Claims:
         """
         claim_id = self._ids()
         private = folders.claims / claim_id
+        # A name that is no UTF-8 could stand neither in the evidence nor in the store.
+        name = os.fsencode(file.name).decode("utf-8", "backslashreplace")
         private.mkdir(mode=0o700)
         try:
-            os.rename(file, private / file.name)
+            os.rename(file, private / name)
         except FileNotFoundError:
             private.rmdir()
             return None
@@ -112,7 +114,7 @@ class Claims:
             private.rmdir()
             raise
         crash_point("after-claim")
-        return Claim(claim_id, authority, folders, private / file.name)
+        return Claim(claim_id, authority, folders, private / name)
 
     def open(self, authorities: Mapping[str, tuple[RegisteredAuthority, Folders]]) -> Iterator[Claim]:
         """The claims that are not finished."""
@@ -176,14 +178,14 @@ class Claims:
         if silent:
             with self._world.write(durable=True) as session:
                 session.add_claim(claim.claim_id, ods, claim.path.name, "archive", self._real_now())
-            LOG.info("event=upload_left_unanswered authority=%s name=%s", ods, claim.path.name)
+            LOG.info("event=upload_left_unanswered authority=%s name=%r", ods, claim.path.name)
             return "archive"
         upload = self._read(claim)
         crash_point("after-parse")
         while (outcome := self._try(claim, upload)) is None:
             LOG.info("event=upload_judged_anew authority=%s reason=world-changed", ods)
         for warning in outcome.warnings:
-            LOG.warning("event=upload_warning authority=%s name=%s text=%r", ods, claim.path.name, warning)
+            LOG.warning("event=upload_warning authority=%s name=%r text=%r", ods, claim.path.name, warning)
         answer = outcome.acknowledgement
         LOG.info(
             "event=upload_answered authority=%s file_id=%s code=%s stored=%d failed=%d reason=%r",

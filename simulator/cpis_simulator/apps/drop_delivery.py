@@ -136,7 +136,7 @@ class Delivery:
             if recorded is None or row.delivery not in recorded:
                 self._record(row)
             self._problems.clear(_key(row))
-            LOG.info("event=delivered kind=%s authority=%s name=%s", row.kind, row.authority, row.name)
+            LOG.info("event=delivered kind=%s authority=%s name=%r", row.kind, row.authority, row.name)
             done.append(row.delivery)
         if done:
             with self._world.write() as session:

@@ -127,7 +127,7 @@ def _read(reply: HttpReply) -> DriverReply:
     try:
         text = reply.body.decode() or "{}"
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets without end
         body = None
     status = CallStatus.ANSWERED if reply.status == 200 else _STATUS_OF.get(reply.status, CallStatus.FAILED)
     if not isinstance(body, dict):
