@@ -3,7 +3,7 @@
 #   docker build -t cpis-harness .
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/workspace" cpis-harness run
 #
-# BASE is any image with Python 3.11 or newer and pip, such as your organisation's own copy.
+# BASE is any image with Python 3.11 or newer and its venv module, such as your organisation's own copy.
 ARG BASE=python:3.12-slim
 FROM ${BASE}
 
@@ -12,13 +12,16 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    HOME=/tmp
+    HOME=/tmp \
+    PATH=/opt/venv/bin:$PATH
 
 WORKDIR /opt/cpis
 
-# The lock first: the layer is kept until a dependency changes.
+# The lock first: the layer is kept until a dependency changes. An environment of its own, because distributions refuse
+# to have pip change theirs.
 COPY requirements.lock ./
-RUN python -m pip install --require-hashes -r requirements.lock
+RUN python3 -m venv /opt/venv \
+    && python -m pip install --require-hashes -r requirements.lock
 
 COPY . .
 RUN python -m pip install --no-deps --no-build-isolation . \

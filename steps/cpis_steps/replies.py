@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, Final
 
 from pytest_bdd import given, parsers, then, when
 
@@ -24,6 +25,9 @@ from cpis_steps.file_drop import read_status
 from cpis_steps.judging import Judge
 from cpis_steps.return_message import pass_marker
 from cpis_steps.stage import Stage, read_alerts, read_work_list
+
+UNSENT: Final = 7_000_000
+"""Added to the id of a file it gives one far beyond those that were sent."""
 
 
 @given(parsers.re(r"the authority's (?P<which>|second )file is open"))
@@ -91,7 +95,7 @@ def the_service_misdirects(cpis_stage: Stage) -> None:
 
 def unsent_id(file_id: str) -> str:
     """An id far beyond those that were sent."""
-    return str(int(file_id) + 7_000_000)
+    return str(int(file_id) + UNSENT)
 
 
 @when("the service answers CPF03 with a failure located on the first record that echoes the second child")
@@ -402,18 +406,21 @@ def a_file_alert_stands(cpis_stage: Stage, cpis_judge: Judge) -> None:
 def replies_are_exceptions(cpis_stage: Stage, cpis_judge: Judge, one: str | None) -> None:
     """What cannot be acted on is kept for a person."""
     cpis_stage.authority.ask("exceptions", Nothing(), driving.ExceptionList)
-    file_id = open_file(cpis_stage).file_id
-    wanted = {
-        "reply": [{"file_id": "-1"}],
-        "contradiction": [{"file_id": file_id}],
-        None: [{"text": other_authority(cpis_stage).ods_code}, {"file_id": unsent_id(file_id)}],
-    }[one]
-    for facts in wanted:
+    number = cpis_stage.cast["child"].nhs_number
+    wanted: dict[str | None, list[dict[str, Any]]] = {
+        "reply": [{"facts": {"file_id": "-1"}}],
+        "contradiction": [{"facts": {}, "file_of": number}],
+        None: [
+            {"facts": {"text": other_authority(cpis_stage).ods_code}},
+            {"facts": {}, "file_of": number, "ahead": UNSENT},
+        ],
+    }
+    for about in wanted[one]:
         cpis_judge(
             "exception-shown",
             since=0,
             authority=cpis_stage.ods,
             kind="acknowledgement",
-            facts=facts,
             delivered="acknowledgement",
+            **about,
         )

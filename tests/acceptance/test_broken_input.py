@@ -138,7 +138,8 @@ def test_a_drop_folder_without_permission_is_named(tmp_path: Path) -> None:
     drop.chmod(0o555)
     # What is needed is imported before, because this installation may be closed to an unprivileged user.
     code = (
-        "import encodings.idna, os, sqlite3; from cpis_cli.main import app; import cpis_cli.hosting, cpis_fixtures.config;"
+        "import encodings.idna, os, sqlite3; from cpis_cli.main import app;"
+        "import cpis_cli.hosting, cpis_fixtures.config;"
         "import cpis_simulator.apps.logs, cpis_simulator.apps.service_host;"
         "os.setgid(65534); os.setuid(65534);"
         f"app(['serve', '--no-tls', '--drop', {str(drop)!r}])"

@@ -104,10 +104,10 @@ def test_a_service_killed_before_any_verdict_is_the_harness_s_failure(tmp_path: 
 def test_a_killed_lane_leaves_verdicts_open_and_no_process_behind(tmp_path: Path) -> None:
     with begun(*TAGS, out=tmp_path / "out", log=tmp_path / "log") as running:
         running.wait_for_line(FIRST_DONE)
-        parts = running.parts("lane", "service", "authority", "care")
+        parts = running.parts("lane", "service", "authority")
         running.kill("lane")
         played = running.finish()
-        for name in ("service", "authority", "care"):
+        for name in ("service", "authority"):
             wait_for(f"the end of the {name}", lambda pid=parts[name]["pid"]: not is_running(pid))
     nobody_is_blamed(played, exit_code=1)
     assert "ended early" in played.results.scenarios[-1].reason

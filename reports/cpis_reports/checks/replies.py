@@ -328,6 +328,8 @@ def exception_shown(
     facts: dict[str, str],
     delivered: str,
     not_about: list[str] | None = None,
+    file_of: str | None = None,
+    ahead: int = 0,
 ) -> Judgement:
     """An open exception of that kind repeats facts of the message that caused it.
 
@@ -336,7 +338,14 @@ def exception_shown(
         facts: Fields of the exception and what they must hold.
         delivered: Kind of the file that must have reached the authority before.
         not_about: NHS numbers that no message was about: a list that has an exception of each tells nothing.
+        file_of: An NHS number; one of the facts is then the id of the file that holds it.
+        ahead: What is added to that id, for a reply to a file that was never sent.
     """
+    if file_of is not None:
+        file = file_with(uploads(evidence, authority), file_of)
+        if file is None or file.upload is None or not file.upload.file_id.isdigit():
+            return no_file(evidence, authority, f"{masked(file_of)} is in no readable file")
+        facts = {**facts, "file_id": str(int(file.upload.file_id) + ahead)}
     files = evidence.on(FILE_DROP, authority=authority, direction="response", kind=delivered)
     if not files:
         return undecided("harness", f"no {delivered} was delivered to the authority")
@@ -460,7 +469,7 @@ def alert_shown(
     if any(i.get("child_id") in (others or ()) or i.get("file_id") in well for i in items):
         return failed("product", f"an alert of kind {' or '.join(kinds)} about a child or file that is well", record)
     before = _first_alerts(evidence) if news else []
-    now = [_timeless(i) for i in found[1]]
+    now = [_timeless(i) for i in evidence.json(record).get("items", ())]
     fitting = [
         i
         for i in items
