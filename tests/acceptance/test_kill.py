@@ -158,6 +158,7 @@ def _undisturbed(service: Service, upload: Upload) -> tuple[float, float]:
 def test_at_least_half_of_the_kills_fell_between_pick_up_and_delivery(story: Story) -> None:
     assert len(story.service.dropped) == KILLS + MEASURED
     assert story.between >= KILLS / 2
+    print(f"{story.between} of {KILLS} kills between pick-up and delivery")
 
 
 def test_each_upload_has_one_response_file_that_says_that_all_was_stored(story: Story) -> None:
