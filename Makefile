@@ -63,6 +63,7 @@ accredit: $(STAMP) ## run the accreditation suite against the bundled authority
 
 # CPIS_OFFICIAL_SCHEMAS=folder adds the comparison with the official XML schemas, which are not ours to ship.
 test: $(STAMP) ## run the harness's own tests
+	$(BIN)/python -m cpis_fixtures.loopback
 	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) tests
 
 check: $(STAMP) ## format, lint, types, import contracts, feature files

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cpis_fixtures.config import CAPABILITIES, load_config
+from cpis_fixtures.loopback import bring_up
 from cpis_fixtures.plan import BASE_INSTANT, PLAN_VARIABLE, RunPlan, new_plan
 from cpis_reports.bundle import seal
 from cpis_reports.checks import CHECKS
@@ -116,6 +117,7 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
         ConfigError: The request does not make sense; nothing was started.
     """
     plan = plan_of(request)
+    bring_up()
     path = plan.write()
     scenarios = len(selected(plan))
     say(f"run {plan.run_id}: role {plan.role}, {scenarios} scenarios, seed {plan.seed}, {plan.jobs} lane(s)")
