@@ -55,6 +55,16 @@ def page(bundle: Path) -> Page:
     return Page(render_html(read.results, read.evidence))
 
 
+def test_links_to_scenarios_of_one_catalogue_test_can_be_told_apart(bundle: Path) -> None:
+    read = read_bundle(bundle)
+    first = next(s for s in read.results.scenarios if s.test)
+    twin = first.model_copy(update={"id": f"{first.id}~12345678"})
+    both = read.results.model_copy(update={"scenarios": [first, twin]})
+    requirements = [v.model_copy(update={"scenarios": [first.id, twin.id]}) for v in both.requirements[:1]]
+    shown = Page(render_html(both.model_copy(update={"requirements": requirements}), read.evidence)).text
+    assert f"{first.test}.1 {first.test}.2" in shown
+
+
 def test_the_report_refers_to_nothing_outside_itself(page: Page, bundle: Path) -> None:
     assert page.sources == []
     assert [link for link in page.links if not link.startswith("#")] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -152,7 +152,7 @@ def render_html(results: Results, evidence: Evidence) -> str:
         settings=[(name, value, SETTING_TOUCHES.get(name, "none")) for name, value in results.run.settings.items()],
         scenarios=views,
         anchors=anchors,
-        titles={scenario.id: scenario.test or anchors[scenario.id] for scenario in scenarios},
+        titles=_titles(scenarios, anchors),
         known_records={record.seq for view in views for record in (m.record for m in view.messages)},
         mask=mask.text,
         when=_when,
@@ -163,6 +163,18 @@ def render_html(results: Results, evidence: Evidence) -> str:
         witness_words=WITNESS_WORDS,
         css=_css(environment),
     )
+
+
+def _titles(scenarios: Sequence[Scenario], anchors: Mapping[str, str]) -> dict[str, str]:
+    """What links to scenarios say: the catalogue test, with a number where several scenarios have the same."""
+    of_test: dict[str, list[Scenario]] = {}
+    for scenario in sorted(scenarios, key=lambda s: s.id):
+        of_test.setdefault(scenario.test or anchors[scenario.id], []).append(scenario)
+    return {
+        scenario.id: test if len(same) == 1 else f"{test}.{number}"
+        for test, same in of_test.items()
+        for number, scenario in enumerate(same, start=1)
+    }
 
 
 @cache
