@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cpis_simulator.rules.judge import Verdict
+    from cpis_simulator.rules.judge import Judging, Verdict
     from cpis_simulator.vocabulary import MessageKind
 
 FORMATS = ("text", "json", "junit")
 USAGE_ERROR = 2
+PIECE = 1 << 18
+"""Bytes that are read at a time."""
+STANDARD_INPUT = "-"
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files to judge, one message each.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Files to judge, one message each; - reads standard input.")
+    ],
     kind: Annotated[
         str | None,
         typer.Option(help="What each file must be, such as upload or query; without it, what it claims to be."),
     ] = None,
     format: Annotated[str, typer.Option(help="text, json or junit.")] = "text",
+    most: Annotated[int, typer.Option(min=1, help="Findings to show for each file; the others are counted.")] = 10_000,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration whose [settings] say which business checks apply.")
+    ] = None,
 ) -> None:
-    """Judge CP-IS files: form, codes and business rules, each finding with its requirement id.
+    """Judge CP-IS files: form, codes and business rules, each finding with its requirement, place and mend.
+
+    Takes uploads of any size. Kinds: upload, acknowledgement, query, response, query-failed,
+    application-acknowledgement, access-notification, inactive-notification, soap, ebxml, mesh-control.
 
     Exit code 0 when all are valid, 1 when one is not, 2 when one cannot be read.
 
-    Example: cpis validate --format json upload.xml reply.xml
+    Examples: cpis validate upload.xml reply.xml
+              cpis validate --format json --kind query - < query.xml
     """
-    from cpis_simulator.rules.judge import judge
+    from cpis_cli.validate_formats import as_json, as_junit, as_text
+    from cpis_simulator.errors import ConfigError
 
     wanted = _kind(kind)
     if format not in FORMATS:
         raise _usage(f"unknown format {format!r}: expected {', '.join(FORMATS)}")
-    bodies = [(path, _read(path)) for path in files]
-    verdicts = [(path, judge(body, wanted)) for path, body in bodies]
-    write = {"text": _as_text, "json": _as_json, "junit": _as_junit}[format]
-    typer.echo(write(verdicts), nl=False)
+    try:
+        how = _judging(config, most)
+    except ConfigError as error:
+        raise _usage(str(error)) from error
+    verdicts: list[tuple[str, Verdict]] = []
+    unread = 0
+    for name in files:
+        try:
+            verdicts.append((_shown(name), _judge(name, wanted, how)))
+        except OSError as error:
+            unread += 1
+            _usage(f"cannot read {_shown(name)}: {error.strerror or error}")
+    if verdicts or not unread:
+        typer.echo({"text": as_text, "json": as_json, "junit": as_junit}[format](verdicts), nl=False)
+    if unread:
+        raise typer.Exit(USAGE_ERROR)
     if not all(verdict.valid for _, verdict in verdicts):
         raise typer.Exit(1)
 
@@ -47,6 +72,11 @@ def validate(
 def _usage(message: str) -> typer.Exit:
     typer.echo(f"cpis validate: {message}", err=True)
     return typer.Exit(USAGE_ERROR)
+
+
+def _shown(name: str) -> str:
+    """Without the lone surrogates that a file name may hold, which no encoding can write."""
+    return "standard input" if name == STANDARD_INPUT else name.encode("utf-8", "replace").decode()
 
 
 def _kind(name: str | None) -> MessageKind | None:
@@ -60,67 +90,28 @@ def _kind(name: str | None) -> MessageKind | None:
     return MessageKind(name)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _usage(f"cannot read {path}: {error.strerror}") from error
+def _judging(config: Path | None, most: int) -> Judging:
+    from cpis_fixtures.config import load_config
+    from cpis_simulator.rules.judge import Judging
+
+    settings = load_config(config).settings
+    return Judging(settings.upload.business_checks, settings.query.access_flag_place, most)
 
 
-def _as_text(verdicts: Sequence[tuple[Path, Verdict]]) -> str:
-    lines = []
-    for path, verdict in verdicts:
-        lines.append(f"{path}: {'valid' if verdict.valid else 'INVALID'} ({verdict.kind})")
-        for finding in verdict.findings:
-            where = ", ".join(part for part in (f"line {finding.line}" if finding.line else "", finding.xpath) if part)
-            lines.append(f"  {finding.rule} {finding.severity}: {finding.message}")
-            if where:
-                lines.append(f"    at {where}")
-    return _printable("\n".join(lines) + "\n")
+def _judge(name: str, kind: MessageKind | None, how: Judging) -> Verdict:
+    import sys
+
+    from cpis_cli.progress import progress
+    from cpis_simulator.rules.judge import judge_pieces
+
+    if name == STANDARD_INPUT:
+        return judge_pieces(_pieces(sys.stdin.buffer, lambda _: None), kind, how)
+    path = Path(name)
+    with path.open("rb") as file, progress(f"judging {path.name}", path.stat().st_size) as advance:
+        return judge_pieces(_pieces(file, advance), kind, how)
 
 
-def _printable(shown: str) -> str:
-    """Without the lone surrogates that a file name may hold, which no encoding can write."""
-    return shown.encode("utf-8", "replace").decode()
-
-
-def _as_json(verdicts: Sequence[tuple[Path, Verdict]]) -> str:
-    import json
-    from dataclasses import asdict
-
-    shown = [
-        {
-            "file": _printable(str(path)),
-            "kind": verdict.kind.value,
-            "valid": verdict.valid,
-            "findings": [asdict(finding) for finding in verdict.findings],
-        }
-        for path, verdict in verdicts
-    ]
-    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
-
-
-def _as_junit(verdicts: Sequence[tuple[Path, Verdict]]) -> str:
-    from cpis_simulator.codecs.xml import attribute, text
-
-    failed = sum(not verdict.valid for _, verdict in verdicts)
-    cases = []
-    for path, verdict in verdicts:
-        opening = f'<testcase classname="cpis.validate.{verdict.kind}" name="{attribute(_printable(str(path)))}"'
-        shown = "\n".join(
-            f"{finding.rule} {finding.severity} line {finding.line} {finding.xpath}: {finding.message}"
-            for finding in verdict.findings
-        )
-        if verdict.valid:
-            output = f"<system-out>{text(shown)}</system-out>" if shown else ""
-            cases.append(f"{opening}>{output}</testcase>" if output else f"{opening}/>")
-        else:
-            rules = ", ".join(dict.fromkeys(finding.rule for finding in verdict.findings))
-            cases.append(f'{opening}><failure message="{attribute(rules)}">{text(shown)}</failure></testcase>')
-    counts = f'tests="{len(verdicts)}" failures="{failed}" errors="0" skipped="0"'
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<testsuites {counts}>\n<testsuite name="cpis validate" {counts}>\n'
-        + "\n".join(cases)
-        + "\n</testsuite>\n</testsuites>\n"
-    )
+def _pieces(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece
+        advance(len(piece))

@@ -6,6 +6,9 @@ is ours or the set-up's, `PeerError` names the party that answered outside the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class CpisError(Exception):
     """Base of everything this project raises on purpose.
@@ -37,18 +40,23 @@ class CpisError(Exception):
 
     def __str__(self) -> str:
         """One line: what, where, expected and found, how to mend it."""
-        text = self.what
-        if self.where:
-            text += f" ({self.where})"
-        if self.expected != "":
-            text += f": expected {self.expected}"
-            if self.found != "":
-                text += f", found {self.found}"
-        elif self.found != "":
-            text += f": found {self.found}"
-        if self.mend:
-            text += f". {self.mend}"
-        return text
+        return in_words(self.what, self.where, self.expected, self.found, self.mend)
+
+
+def in_words(what: str, where: str = "", expected: object = "", found: object = "", mend: str = "") -> str:
+    """One line of the parts that are given."""
+    text = what
+    if where:
+        text += f" ({where})"
+    if expected != "":
+        text += f": expected {expected}"
+        if found != "":
+            text += f", found {found}"
+    elif found != "":
+        text += f": found {found}"
+    if mend:
+        text += f". {mend}"
+    return text
 
 
 class HarnessError(CpisError):
@@ -89,6 +97,29 @@ class PeerError(CpisError):
         super().__init__(what, where=where, expected=expected, found=found, mend=mend)
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the form of a message, as a value.
+
+    Attributes:
+        requirement: Id of the requirement that is broken, such as `CPIS-MSG-001`.
+        line: Line in the file, 0 when there is none.
+        xpath: Where in the document by local names, empty when it is no document.
+    """
+
+    requirement: str
+    what: str
+    line: int = 0
+    xpath: str = ""
+    expected: str = ""
+    found: str = ""
+    mend: str = ""
+
+    def text(self) -> str:
+        """What is wrong and how to mend it, without the place."""
+        return in_words(self.what, "", self.expected, self.found, self.mend)
+
+
 class DecodeError(PeerError):
     """Bytes that are not the message they claim to be.
 
@@ -96,6 +127,7 @@ class DecodeError(PeerError):
         requirement: Id of the requirement that is broken, such as `CPIS-MSG-001`.
         line: Line in the file, 0 when there is none.
         xpath: Where in the document, empty when it is no document.
+        faults: Everything that is wrong; the first of them is what the error itself says.
     """
 
     def __init__(
@@ -114,8 +146,25 @@ class DecodeError(PeerError):
         self.requirement = requirement
         self.line = line
         self.xpath = xpath
+        self.faults: tuple[Fault, ...] = (Fault(requirement, what, line, xpath, str(expected), str(found), mend),)
         where = ", ".join(part for part in (f"line {line}" if line else "", xpath) if part)
         super().__init__(what, party=party, where=where, expected=expected, found=found, mend=mend)
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault]) -> DecodeError:
+        """The error that says the first of several faults, and holds them all."""
+        first = faults[0]
+        error = cls(
+            first.what,
+            requirement=first.requirement,
+            line=first.line,
+            xpath=first.xpath,
+            expected=first.expected,
+            found=first.found,
+            mend=first.mend,
+        )
+        error.faults = tuple(faults)
+        return error
 
 
 class ProtocolError(PeerError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from cpis_simulator.errors import Fault
 from cpis_simulator.vocabulary import FileCode, PlanType
 
 
@@ -82,15 +83,35 @@ class PlanRecord:
 class FaultyRecord:
     """A record of an upload that could not be read as one; its neighbours are unaffected (UPL-022).
 
-    `nhs_number` is whatever could still be read, for the work-list; `requirement` the first rule that is broken;
-    `xpath` says where.
+    `faults` is never empty: the first is the one to mend first. `nhs_number` is whatever could still be read, for the
+    work-list.
     """
 
-    requirement: str
-    reason: str
-    line: int = 0
+    faults: tuple[Fault, ...]
     nhs_number: str | None = None
-    xpath: str = ""
+
+    @property
+    def requirement(self) -> str:
+        """Id of the first requirement that is broken."""
+        return self.faults[0].requirement
+
+    @property
+    def reason(self) -> str:
+        """The first fault in words, without its place."""
+        return self.faults[0].text()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadHeader:
+    """What an upload file says before its records: when it was made, its sequence number as written, how many records.
+
+    `sender` is the authority that shares.
+    """
+
+    creation_time: datetime
+    file_id: str
+    quantity: int
+    sender: Organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,10 @@ class Upload:
     quantity: int
     sender: Organisation
     records: tuple[PlanRecord | FaultyRecord, ...]
+
+    def header(self) -> UploadHeader:
+        """What stands before the records."""
+        return UploadHeader(self.creation_time, self.file_id, self.quantity, self.sender)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ BusinessCheck = Literal[
 ]
 
 
+FlagPlace = Literal["anywhere", "first-child", "refused"]
+
+
 class Group(BaseModel):
     """A group of settings; unknown names are refused."""
 
@@ -75,6 +78,10 @@ class QuerySettings(Group):
     no_record_code: str = "CPIS-0001"
     no_record_response_code: Literal["ID", "NF"] = "ID"
     duplicate_event_id: Literal["answer", "refuse"] = "answer"
+    access_flag_place: Annotated[
+        FlagPlace,
+        Field(description="Where a silent-read flag is taken: below the query, as we write it, or not (QRY-008)"),
+    ] = "anywhere"
     client_timeout: Annotated[float, Field(gt=0, description="Seconds until a client says 'unknown'")] = 30.0
     superseded_number: Literal["no-record", "follow"] = "no-record"
 

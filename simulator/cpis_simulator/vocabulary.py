@@ -118,6 +118,7 @@ class MessageKind(StrEnum):
     INACTIVE_NOTIFICATION = "inactive-notification"
     SOAP = "soap"
     EBXML = "ebxml"
+    MESH_CONTROL = "mesh-control"
     UNKNOWN = "unknown"
 
 

@@ -63,7 +63,7 @@ def test_a_loaded_upload_is_found_and_its_authority_told_who_looked(host: Servic
 def test_a_silent_read_and_an_unknown_child_are_answered(host: ServiceHost) -> None:
     care = CareHost(str(host.serve()["url"]), 5)
     assert care.look_up(LookUp(nhs_number=NUMBER, author=CREW, silent=True)).status == "no-record"
-    assert care.look_up(LookUp(nhs_number="9434765919", author=NURSE)).status == "refused"
+    assert care.look_up(LookUp(nhs_number="0000000000", author=NURSE)).status == "refused"
 
 
 def test_the_control_api_moves_the_world_and_needs_the_token(host: ServiceHost) -> None:

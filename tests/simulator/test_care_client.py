@@ -132,7 +132,7 @@ def test_no_record_is_not_worded_as_a_sign_of_safety() -> None:
     assert "This is not a sign of safety" in result.text
 
 
-@pytest.mark.parametrize("issue", [Coded("X9", "NO RECORDS FOUND", OID_ISSUE), Coded("CPIS-0001", "", OID_ISSUE)])
+@pytest.mark.parametrize("issue", [Coded("X9", "NO RECORDS FOUND", OID_ISSUE), Coded("CPIS-0001", "-", OID_ISSUE)])
 def test_no_record_is_known_by_its_code_or_its_text(issue: Coded) -> None:
     question = asked()
     result = understand(question, 200, enveloped(no_record(question.message_id, issue), question.envelope_id))

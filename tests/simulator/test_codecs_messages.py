@@ -11,6 +11,7 @@ from cpis_simulator.codecs.detect import kind_of
 from cpis_simulator.codecs.query import decode_query, encode_query
 from cpis_simulator.codecs.upload import decode_upload, encode_upload, peek_header
 from cpis_simulator.codecs.xml import parse_document
+from cpis_simulator.errors import Fault
 from cpis_simulator.model import FaultyRecord, LocalId, PlanRecord, ProtectionPlan, Subject, SubjectKind
 from cpis_simulator.nhs_number import check_digit
 from cpis_simulator.vocabulary import PlanType
@@ -125,18 +126,25 @@ def test_a_bad_record_leaves_its_neighbours_alone() -> None:
     body = UPLOAD.body.replace(b'"20150607"', b'"2015-06-07"')
     upload = decode_upload(body)
     assert upload.records[0] == FaultyRecord(
-        requirement="CPIS-DAT-011",
-        reason="Birth date: expected YYYYMMDD, found 2015-06-07",
-        line=1,
+        (
+            Fault(
+                requirement="CPIS-DAT-011",
+                what="Birth date",
+                line=1,
+                xpath="/File/record[1]/CP-ISRecord/subject/COCT_TP145101GB01.Child/childPerson/birthTime",
+                expected="YYYYMMDD",
+                found="2015-06-07",
+            ),
+        ),
         nhs_number="9990003017",
-        xpath="/File/record[1]/CP-ISRecord/subject/COCT_TP145101GB01.Child/childPerson/birthTime",
     )
     assert upload.records[1] == UPLOAD.message.records[1]
 
 
 def test_a_faulty_record_cannot_be_written() -> None:
+    faulty = FaultyRecord((Fault("CPIS-DAT-007", "no start"),))
     with pytest.raises(ValueError, match="faulty record cannot be written: no start"):
-        encode_upload(replace(UPLOAD.message, records=(FaultyRecord("CPIS-DAT-007", "no start"),)))
+        encode_upload(replace(UPLOAD.message, records=(faulty,)))
 
 
 def test_content_id_of_another_block_is_a_fault_unless_switched_off() -> None:

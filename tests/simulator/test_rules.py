@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from cpis_simulator.errors import Fault
 from cpis_simulator.model import (
     Acknowledgement,
     Answer,
@@ -29,18 +30,18 @@ from cpis_simulator.rules.lookup import (
     QUERY_RULES,
     check_answer,
     check_query,
-    check_refusal,
+    check_reply,
     check_transmission,
 )
 from cpis_simulator.rules.notification import check_access_notification, check_inactive_notification
 from cpis_simulator.rules.upload import (
     ALL_CHECKS,
+    FILE_RULES,
     HEADER_RULES,
     RECORD_RULES,
-    UPLOAD_RULES,
+    check_file,
     check_header,
     check_record,
-    check_upload,
     judge_upload,
 )
 from cpis_simulator.vocabulary import PlanType
@@ -100,7 +101,12 @@ def test_bad_record_breaks_its_rule_and_no_other(rule: str) -> None:
 
 
 def test_every_record_rule_has_a_bad_record() -> None:
-    assert set(BAD_RECORDS) == set(RECORD_RULES)
+    assert {*BAD_RECORDS, "CPIS-DAT-030"} == set(RECORD_RULES)
+
+
+def test_number_outside_of_the_test_range_is_a_mere_warning() -> None:
+    real = replace(RECORD, subjects=(replace(CHILD, nhs_number="0000000000"),))
+    assert [(f.rule, f.severity) for f in check_record(real)] == [("CPIS-DAT-030", "warning")]
 
 
 def test_plan_that_ends_when_it_starts_is_right() -> None:
@@ -124,12 +130,18 @@ def test_business_check_can_be_switched_off(check: str, rule: str) -> None:
 
 def test_finding_says_which_subject_and_hides_the_number() -> None:
     record = PlanRecord((CPP, UCP), (CHILD, replace(MOTHER, nhs_number="999000302")))
-    assert check_record(record, base="/File/record[4]/CP-ISRecord") == [
+    assert check_record(record, base="/File/record[4]/CP-ISRecord", number=4) == [
         Finding(
             "CPIS-DAT-029",
             "error",
-            "NHS number ••••••302 is not ten digits with a valid check digit",
-            xpath="/File/record[4]/CP-ISRecord/subject[2]",
+            "NHS number: expected ten digits with a valid check digit, found ••••••302",
+            xpath="/File/record[4]/CP-ISRecord/subject[2]/COCT_TP145100GB01.UnbornChild/parentMotherPerson"
+            "/playedMother/id",
+            record=4,
+            expected="ten digits with a valid check digit",
+            found="••••••302",
+            mend="Trace the number; a digit is probably mistyped.",
+            source="NHS data dictionary, NHS NUMBER; toolkit's modulus-11 check",
         )
     ]
 
@@ -166,18 +178,20 @@ def test_emergency_telephone_check_can_be_switched_off() -> None:
     ],
 )
 def test_file_as_a_whole(changes: dict[str, object], expected: list[str]) -> None:
-    assert rules(check_upload(replace(upload, **changes))) == expected  # type: ignore[arg-type]  # table of fields
+    header = replace(upload, **changes).header()  # type: ignore[arg-type]  # table of fields
+    assert rules(check_file(header, len(upload.records))) == expected
 
 
 def test_faulty_records_count_and_are_findings() -> None:
-    fault = FaultyRecord("CPIS-DAT-007", "component is missing", 12, xpath="/File/record[2]")
-    found = judge_upload(replace(upload, records=(RECORD, fault)))
-    assert found == [Finding("CPIS-DAT-007", "error", "component is missing", 12, "/File/record[2]")]
+    fault = FaultyRecord((Fault("CPIS-DAT-007", "component is missing", 12, "/File/record[2]"),))
+    (found,) = judge_upload(replace(upload, records=(RECORD, fault)))
+    assert (found.rule, found.severity, found.message) == ("CPIS-DAT-007", "error", "component is missing")
+    assert (found.line, found.xpath, found.record) == (12, "/File/record[2]", 2)
 
 
 def test_tables_are_keyed_by_requirement() -> None:
-    keys = [*RECORD_RULES, *UPLOAD_RULES, *ACKNOWLEDGEMENT_RULES, *QUERY_RULES, *ANSWER_RULES]
-    keys += [rule.rule for rule in HEADER_RULES]
+    keys = [*RECORD_RULES, *FILE_RULES, *QUERY_RULES, *ANSWER_RULES]
+    keys += [rule.rule for rule in HEADER_RULES] + [rule for rule, _ in ACKNOWLEDGEMENT_RULES]
     assert all(key.startswith("CPIS-") and len(key) == 12 for key in keys)
 
 
@@ -266,9 +280,9 @@ def test_answer(changes: dict[str, object], expected: list[str]) -> None:
 
 def test_refusal_says_why() -> None:
     refusal: Refusal = REFUSAL.message
-    assert check_refusal(refusal) == []
-    assert rules(check_refusal(replace(refusal, issues=(), details=()))) == ["CPIS-RSP-011"]
-    assert check_refusal(replace(refusal, issues=(), details=(), acknowledgement_type="AA")) == []
+    assert check_reply(refusal) == []
+    assert rules(check_reply(replace(refusal, issues=(), details=()))) == ["CPIS-RSP-011"]
+    assert check_reply(replace(refusal, issues=(), details=(), acknowledgement_type="AA")) == []
 
 
 def test_system_ids_have_twelve_digits() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement, encode_acknowledgement
 from cpis_simulator.codecs.upload import encode_upload
+from cpis_simulator.errors import Fault
 from cpis_simulator.model import Acknowledgement, FaultyRecord, Organisation, SubjectKind, Telecom
 from cpis_simulator.service.pds import PersonName
 from cpis_simulator.service.uploads import Standing, Unreadable, read_upload
@@ -39,7 +40,7 @@ from tests.simulator.service_examples import (
 
 GOOD = record()
 UNKNOWN = record(subjects=[child(BRAVO, "Bravo", born="2012-09-20")])
-FAULTY = FaultyRecord("CPIS-DAT-007", "no start date", 12)
+FAULTY = FaultyRecord((Fault("CPIS-DAT-007", "no start date", 12),))
 
 
 def told(acknowledgement: Acknowledgement) -> tuple[str, int, int, list[str]]:

@@ -12,23 +12,21 @@ from lxml import etree
 from cpis_simulator.codecs.authors import read_author, write_author
 from cpis_simulator.codecs.parts import (
     read_count,
-    read_extension,
     read_person_ids,
     read_recipient,
-    read_uuid,
     write_id,
     write_person_ids,
     write_recipient,
 )
-from cpis_simulator.codecs.reader import Reader, root_reader
+from cpis_simulator.codecs.picking import attribute_at, pick, pick_all
+from cpis_simulator.codecs.structure import read_document
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES
-from cpis_simulator.codecs.xml import blaming, parse_document
+from cpis_simulator.codecs.xml import blaming
 from cpis_simulator.model import AccessGroup, AccessNotification, NotifiedAccess
+from cpis_simulator.vocabulary import MessageKind
 
 _ROOT: Final = "CP-ISAccessToServiceNotification"
-_GROUP_RULE: Final = "CPIS-NTF-006"
-_ACCESS_RULE: Final = "CPIS-NTF-007"
 
 
 def encode_access_notification(notification: AccessNotification) -> bytes:
@@ -72,48 +70,30 @@ def decode_access_notification(body: bytes) -> AccessNotification:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000004GB01.
     """
     with blaming("service"):
-        reader = root_reader(parse_document(body), _ROOT)
-        effective_time = read_time(reader.one("effectiveTime"))
-        message_id = read_uuid(reader.one("id"))
-        outer = Reader(reader.one("pertinentInformation", requirement=_GROUP_RULE))
-        inner = Reader(outer.one("pertinentTotalReturnedRecords", requirement=_GROUP_RULE))
-        outer.done()
-        total = read_count(inner.one("value", requirement=_GROUP_RULE))
-        inner.done()
-        groups = tuple(_read_group(e) for e in reader.many("pertinentInformation1"))
-        recipient = read_recipient(
-            reader.one("primaryInformationRecipient", requirement=_GROUP_RULE), requirement=_GROUP_RULE
+        root = read_document(body, MessageKind.ACCESS_NOTIFICATION)
+        return AccessNotification(
+            read_time(pick(root, "effectiveTime")),
+            attribute_at(root, "id", "root"),
+            read_count(pick(root, "pertinentInformation/pertinentTotalReturnedRecords/value")),
+            tuple(_read_group(e) for e in pick_all(root, "pertinentInformation1/pertinentCP-ISRecordAccess")),
+            read_recipient(pick(root, "primaryInformationRecipient")),
         )
-        reader.done()
-        return AccessNotification(effective_time, message_id, total, groups, recipient)
 
 
 def _read_group(element: etree._Element) -> AccessGroup:
-    outer = Reader(element)
-    reader = Reader(outer.one("pertinentCP-ISRecordAccess", requirement=_GROUP_RULE))
-    outer.done()
-    accesses = tuple(_read_access(e) for e in reader.many("pertinentInformation2", least=1, requirement=_GROUP_RULE))
-    reference = Reader(reader.one("reference", requirement=_GROUP_RULE))
-    reader.done()
-    file = Reader(reference.one("referredToLAUploadFile", requirement=_GROUP_RULE))
-    reference.done()
-    file_id = read_extension(file.one("value", requirement=_GROUP_RULE), requirement=_GROUP_RULE)
-    file.done()
-    return AccessGroup(file_id, accesses)
+    return AccessGroup(
+        attribute_at(element, "reference/referredToLAUploadFile/value", "extension"),
+        tuple(_read_access(e) for e in pick_all(element, "pertinentInformation2/pertinentCP-ISNHSQuery")),
+    )
 
 
 def _read_access(element: etree._Element) -> NotifiedAccess:
-    outer = Reader(element)
-    reader = Reader(outer.one("pertinentCP-ISNHSQuery", requirement=_ACCESS_RULE))
-    outer.done()
-    effective_time = read_time(reader.one("effectiveTime", requirement=_ACCESS_RULE))
-    event_id = read_uuid(reader.one("id", requirement=_ACCESS_RULE))
-    author = read_author(reader.one("author", requirement=_ACCESS_RULE))
-    parameter = Reader(reader.one("queryByParameter", requirement=_ACCESS_RULE))
-    reader.done()
     # Here `person.id` with roots, where the query has `person.NHSnumber` without.
-    person = Reader(parameter.one("person.id"))
-    parameter.done()
-    nhs_number, local_id = read_person_ids(person.many("value", least=1, most=2, requirement=_ACCESS_RULE))
-    person.done()
-    return NotifiedAccess(effective_time, event_id, author, nhs_number, local_id)
+    nhs_number, local_id = read_person_ids(pick_all(element, "queryByParameter/person.id/value"))
+    return NotifiedAccess(
+        read_time(pick(element, "effectiveTime")),
+        attribute_at(element, "id", "root"),
+        read_author(pick(element, "author")),
+        nhs_number,
+        local_id,
+    )

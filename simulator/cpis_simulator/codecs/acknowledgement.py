@@ -9,19 +9,20 @@ from lxml import etree
 
 from cpis_simulator.codecs.parts import (
     read_count,
-    read_extension,
     read_organisation,
     read_subject,
     write_id,
     write_organisation,
     write_subject,
 )
-from cpis_simulator.codecs.reader import Reader, attributes, content, root_reader
+from cpis_simulator.codecs.picking import attribute_at, pick, pick_all, words
+from cpis_simulator.codecs.structure import read_document
 from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, read_record, write_record
-from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, parse_document, text
+from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, write_record
+from cpis_simulator.codecs.upload_reader import read_record
+from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, text
 from cpis_simulator.model import Acknowledgement, Coded, Echo, PlanRecord, RecordResult
-from cpis_simulator.vocabulary import FILE_CODE_TEXT, OID_RECORD_RESPONSE, FileCode
+from cpis_simulator.vocabulary import OID_RECORD_RESPONSE, MessageKind
 
 
 def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
@@ -89,109 +90,46 @@ def decode_acknowledgement(body: bytes) -> Acknowledgement:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000003GB01.
     """
     with blaming("service"):
-        reader = root_reader(parse_document(body), "FileResponse")
-        creation_time = read_time(reader.one("creationTime"))
-        file_id = read_extension(reader.one("id", requirement="CPIS-ACK-002"), requirement="CPIS-ACK-002")
-        quantity = read_count(reader.one("transmissionQuantity", requirement="CPIS-ACK-003"))
-        codes = Reader(reader.one("acknowledgementFile", requirement="CPIS-ACK-004"))
-        details = codes.many("acknowledgementFileDetail", least=1, requirement="CPIS-ACK-004")
-        codes.done()
-        record_results = reader.maybe("acknowledgementRecord")
-        receiver = Reader(reader.one("communicationFunctionRcv", requirement="CPIS-ACK-001"))
-        organisation = read_organisation(
-            receiver.one("organisation", requirement="CPIS-ACK-001"), requirement="CPIS-ACK-001", telephones=True
-        )
-        receiver.done()
-        failed = _read_counter(reader.one("failedReturnedCP-ISRecords", requirement="CPIS-ACK-003"))
-        messages = reader.many("message")
-        stored = _read_counter(reader.one("successfulReturnedCP-ISRecords", requirement="CPIS-ACK-003"))
-        reader.done()
+        root = read_document(body, MessageKind.ACKNOWLEDGEMENT)
         return Acknowledgement(
-            creation_time=creation_time,
-            file_id=file_id,
-            quantity=quantity,
-            file_codes=tuple(_read_file_code(detail) for detail in details),
-            receiver=organisation,
-            stored=stored,
-            failed=failed,
-            results=() if record_results is None else _read_results(record_results),
-            echoes=tuple(_read_echo(message) for message in messages),
+            creation_time=read_time(pick(root, "creationTime")),
+            file_id=attribute_at(root, "id", "extension"),
+            quantity=read_count(pick(root, "transmissionQuantity")),
+            file_codes=tuple(
+                _read_code(code) for code in pick_all(root, "acknowledgementFile/acknowledgementFileDetail/code")
+            ),
+            receiver=read_organisation(pick(root, "communicationFunctionRcv/organisation")),
+            stored=read_count(pick(root, "successfulReturnedCP-ISRecords/value")),
+            failed=read_count(pick(root, "failedReturnedCP-ISRecords/value")),
+            results=tuple(
+                _read_result(detail) for detail in pick_all(root, "acknowledgementRecord/acknowledgementRecordDetail")
+            ),
+            echoes=tuple(
+                _read_echo(information)
+                for information in pick_all(root, "message/cP-ISLAAcknowledgementResponse/pertinentInformation1")
+            ),
         )
 
 
-def _read_counter(element: etree._Element) -> int:
-    reader = Reader(element)
-    value = reader.one("value", requirement="CPIS-ACK-003")
-    reader.done()
-    return read_count(value)
-
-
-def _read_file_code(element: etree._Element) -> Coded:
-    reader = Reader(element)
-    code = reader.one("code", requirement="CPIS-ACK-004")
-    reader.done()
-    found = attributes(code, "code", "displayName", fixed=("codeSystem",), requirement="CPIS-ACK-004")
-    if found["code"] not in set(FileCode):
-        raise fault(code, "File code", "CPIS-ACK-004", expected="CPF01 to CPF06", found=found["code"])
-    if found["displayName"] not in FILE_CODE_TEXT.values():
-        raise fault(
-            code,
-            "Text of a file code",
-            "CPIS-MSG-010",
-            expected=FILE_CODE_TEXT[FileCode(found["code"])],
-            found=found["displayName"],
-        )
-    return Coded(found["code"], found["displayName"])
-
-
-def _read_results(element: etree._Element) -> tuple[RecordResult, ...]:
-    reader = Reader(element)
-    details = reader.many("acknowledgementRecordDetail", least=1, requirement="CPIS-ACK-005")
-    reader.done()
-    return tuple(_read_result(detail) for detail in details)
+def _read_code(element: etree._Element) -> Coded:
+    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))
 
 
 def _read_result(element: etree._Element) -> RecordResult:
-    reader = Reader(element)
-    code = reader.one("code", requirement="CPIS-ACK-005")
-    location = content(reader.one("location", requirement="CPIS-ACK-007"))
-    reader.done()
-    inner = Reader(code, optional=_CODE_ATTRIBUTES)
-    inner.maybe("originalText")
-    translations = inner.many("translation")
-    inner.done()
+    code = pick(element, "code")
     if (system := code.get("codeSystem")) != OID_RECORD_RESPONSE:
         raise fault(code, "Code system of a record code", "CPIS-ACK-005", expected=OID_RECORD_RESPONSE, found=system)
-    for translation in translations:
-        detail = Reader(translation, optional=_CODE_ATTRIBUTES)
-        detail.maybe("originalText")
-        detail.done()
     return RecordResult(
-        code.get("code") or "",
-        code.get("displayName") or "",
-        location,
-        tuple(
-            Coded(detail.get("code") or "", detail.get("displayName") or "", detail.get("codeSystem") or "")
-            for detail in translations
-        ),
+        code.get("code", ""),
+        code.get("displayName", ""),
+        words(pick(element, "location")),
+        tuple(_read_code(translation) for translation in pick_all(code, "translation")),
     )
 
 
-_CODE_ATTRIBUTES = frozenset({"code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion"})
-
-
 def _read_echo(element: etree._Element) -> Echo:
-    reader = Reader(element)
-    response = Reader(reader.one("cP-ISLAAcknowledgementResponse"))
-    reader.done()
-    information = Reader(response.one("pertinentInformation1"))
-    response.done()
-    block = information.choice(("validCP-ISRecord", "invalidCP-ISRecord"), requirement="CPIS-ACK-008")
-    information.done()
+    (block,) = element
     if local_name(block) == "invalidCP-ISRecord":
         record = read_record(block)
         return Echo(False, record.plans, record.subjects)
-    inner = Reader(block)
-    subjects = inner.many("subject", least=1, most=2, requirement="CPIS-ACK-008")
-    inner.done({"pertinentInformation": "CPIS-ACK-008"})
-    return Echo(True, (), tuple(read_subject(subject) for subject in subjects))
+    return Echo(True, (), tuple(read_subject(subject) for subject in block))

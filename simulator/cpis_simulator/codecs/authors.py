@@ -5,20 +5,12 @@ Source: CP-IS DMS 1.0-RC5, templates COCT_TP145102GB01 and COCT_TP145104GB01; CP
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from lxml import etree
 
-from cpis_simulator.codecs.parts import (
-    NAME_PART_ATTRIBUTES,
-    content_id,
-    read_block,
-    read_organisation,
-    write_id,
-    write_organisation,
-)
-from cpis_simulator.codecs.reader import Reader, attributes, content
+from cpis_simulator.codecs.parts import content_id, read_block, read_organisation, write_id, write_organisation
+from cpis_simulator.codecs.picking import attribute_at, pick, pick_all, words
 from cpis_simulator.codecs.xml import attribute, fault, local_name, text
 from cpis_simulator.model import Author, AuthorName, DeviceAuthor, Organisation, PersonAuthor, ResponsiblePerson
 from cpis_simulator.vocabulary import OID_ASID, OID_JOB_ROLE, OID_SDS_ROLE_PROFILE, OID_SDS_USER
@@ -26,116 +18,66 @@ from cpis_simulator.vocabulary import OID_ASID, OID_JOB_ROLE, OID_SDS_ROLE_PROFI
 PERSON: Final = "COCT_TP145102GB01.AssignedAuthor"
 DEVICE: Final = "COCT_TP145104GB01.System"
 
-_ASID: Final = re.compile(r"[0-9]{12}")
-_PERSON_RULE: Final = "CPIS-QRY-004"
-_DEVICE_RULE: Final = "CPIS-QRY-005"
-_NAME_USES: Final = frozenset(
-    {"L", "A", "I", "R", "ABC", "SYL", "IDE", "PREFERRED"}
-    | {"PREVIOUS", "PREVIOUS-BIRTH", "PREVIOUS-MAIDEN", "PREVIOUS-BACHELOR"}
-)
-_OID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
-
 
 def read_author(element: etree._Element) -> Author:
     """The author in an `author`.
 
     Raises:
-        DecodeError: With `CPIS-QRY-003` when there is none, with `CPIS-QRY-004` or `CPIS-QRY-005` when a part of it is
-            missing.
+        DecodeError: With `CPIS-QRY-004` when a worker's role profile stands where the user id belongs, with
+            `CPIS-MSG-006` when the `contentId` names another block.
     """
-    outer = Reader(element)
-    block = read_block(outer, (PERSON, DEVICE), requirement="CPIS-QRY-003")
-    outer.done({PERSON: "CPIS-QRY-003", DEVICE: "CPIS-QRY-003", "contentId": "CPIS-QRY-003"})
+    block = read_block(element)
     return _read_person(block) if local_name(block) == PERSON else _read_device(block)
 
 
 def _read_person(block: etree._Element) -> PersonAuthor:
-    reader = Reader(block)
-    role_code, role_name = _read_role(reader.one("code", requirement=_PERSON_RULE), _PERSON_RULE)
-    identifiers = reader.many("id", least=1, most=2, requirement=_PERSON_RULE)
-    found = [
-        attributes(e, "extension", optional=("root", "assigningAuthorityName"), requirement=_PERSON_RULE)
-        for e in identifiers
-    ]
-    for identifier in identifiers:
-        if (root := identifier.get("root")) is not None and not _OID.fullmatch(root):
-            raise fault(identifier, "Root of a worker's id", "CPIS-MSG-007", expected=OID_SDS_USER, found=root)
+    code = pick(block, "code")
+    first, *more = pick_all(block, "id")
     # The order of the two is stated, their roots are only derived: another root is tolerated, a swapped one is not.
-    if found[0].get("root") == OID_SDS_ROLE_PROFILE:
+    if first.get("root") == OID_SDS_ROLE_PROFILE:
         raise fault(
-            identifiers[0], "First id of a worker", _PERSON_RULE, expected="the SDS user id", found="a role profile id"
+            first, "First id of a worker", "CPIS-QRY-004", expected="the SDS user id", found="a role profile id"
         )
-    person = Reader(reader.one("assignedAuthorPerson", requirement=_PERSON_RULE))
-    name = read_author_name(person.one("name", requirement=_PERSON_RULE), _PERSON_RULE)
-    person.done()
-    organisation = read_organisation(
-        reader.one("representedOrganization", requirement=_PERSON_RULE), requirement=_PERSON_RULE
+    return PersonAuthor(
+        code.get("code", ""),
+        code.get("displayName", ""),
+        first.get("extension", ""),
+        read_author_name(pick(block, "assignedAuthorPerson/name")),
+        read_organisation(pick(block, "representedOrganization")),
+        more[0].get("extension", "") if more else None,
     )
-    reader.done()
-    profile = found[1]["extension"] if len(found) > 1 else None
-    return PersonAuthor(role_code, role_name, found[0]["extension"], name, organisation, profile)
 
 
 def _read_device(block: etree._Element) -> DeviceAuthor:
-    reader = Reader(block)
-    identifier = reader.one("id", requirement=_DEVICE_RULE)
-    found = attributes(identifier, "root", "extension", requirement=_DEVICE_RULE)
-    if found["root"] != OID_ASID or not _ASID.fullmatch(found["extension"]):
-        raise fault(
-            identifier, "ASID of the asking system", "CPIS-MSG-007", expected="twelve digits", found=found["extension"]
-        )
-    responsible = tuple(_read_responsible(entry) for entry in reader.many("indirectAuthority"))
-    organisation = read_organisation(
-        reader.one("maintainingOrganization", requirement=_DEVICE_RULE), requirement=_DEVICE_RULE
+    responsible = tuple(
+        _read_responsible(entity) for entity in pick_all(block, "indirectAuthority/superiorAssignedEntity")
     )
-    reader.done()
-    return DeviceAuthor(found["extension"], organisation, responsible)
+    organisation = read_organisation(pick(block, "maintainingOrganization"))
+    return DeviceAuthor(attribute_at(block, "id", "extension"), organisation, responsible)
 
 
-def _read_responsible(element: etree._Element) -> ResponsiblePerson:
-    outer = Reader(element)
-    entity = Reader(outer.one("superiorAssignedEntity", requirement=_DEVICE_RULE))
-    outer.done()
-    role_code, role_name = _read_role(entity.one("code", requirement=_DEVICE_RULE), _DEVICE_RULE)
-    person = Reader(entity.one("assignedPerson", requirement=_DEVICE_RULE))
-    entity.done()
-    name = read_author_name(person.one("name", requirement=_DEVICE_RULE), _DEVICE_RULE)
-    person.done()
-    return ResponsiblePerson(role_code, role_name, name)
+def _read_responsible(entity: etree._Element) -> ResponsiblePerson:
+    code = pick(entity, "code")
+    name = read_author_name(pick(entity, "assignedPerson/name"))
+    return ResponsiblePerson(code.get("code", ""), code.get("displayName", ""), name)
 
 
-def _read_role(element: etree._Element, requirement: str) -> tuple[str, str]:
-    found = attributes(element, "code", "codeSystem", "displayName", requirement=requirement)
-    if not _OID.fullmatch(found["codeSystem"]):
-        raise fault(element, "Code system of a job role", requirement, expected=OID_JOB_ROLE, found=found["codeSystem"])
-    return found["code"], found["displayName"]
-
-
-def read_author_name(element: etree._Element, requirement: str) -> AuthorName:
+def read_author_name(element: etree._Element) -> AuthorName:
     """A worker's name; its parts may stand in any order.
 
     A name that is mere text is taken as the family name.
     """
-    reader = Reader(element, optional=("use",), text=True)
-    use = element.get("use")
-    if use is not None and not _NAME_USES.issuperset(use.split()):
-        raise fault(element, "Use of a name", requirement, expected="L or PREFERRED", found=use)
     parts: dict[str, list[str]] = {"prefix": [], "given": [], "family": [], "suffix": []}
-    while (name := reader.peek()) in parts or name == "delimiter":
-        assert name is not None
-        for part in reader.many(name):
-            shown = content(part, optional=NAME_PART_ATTRIBUTES, requirement=requirement)
-            parts.get(name, []).append(shown)
-    reader.maybe("validTime", requirement=requirement)
-    reader.done()
+    for child in element:
+        parts.get(local_name(child), []).append(words(child))
     if not any(parts.values()):
-        parts["family"] = [(element.text or "").strip()]
+        parts["family"] = [words(element)]
     return AuthorName(
         family=" ".join(parts["family"]),
         given=tuple(parts["given"]),
         prefix=" ".join(parts["prefix"]) or None,
         suffix=" ".join(parts["suffix"]) or None,
-        use=use,
+        use=element.get("use"),
     )
 
 

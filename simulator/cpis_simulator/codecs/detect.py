@@ -13,16 +13,20 @@ from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
 
 EBXML_HEADER: Final = b"http://www.oasis-open.org/committees/ebxml-msg/schema/msg-header-2_0.xsd"
 
-_KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()} | {"Envelope": MessageKind.SOAP}
+_KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()} | {
+    "Envelope": MessageKind.SOAP,
+    "DTSControl": MessageKind.MESH_CONTROL,
+}
 _DOCTYPE: Final = re.compile(rb"<!DOCTYPE(?:[^\[>]|\[.*?\]\s*(?=>))*>", re.DOTALL)
 _START: Final = re.compile(rb"<(?:[\w.\-]{1,100}:)?([\w.\-]{1,100})")
 _MIME: Final = re.compile(rb"(?:MIME-Version|Content-Type|Content-Id)\s*:|--[^\r\n]{1,200}\r?\n(?:[\w-]+\s*:)", re.I)
-_HEAD: Final = 65_536
+HEAD: Final = 65_536
+"""Bytes from the beginning that tell what a file is."""
 
 
 def kind_of(body: bytes) -> MessageKind:
     """The kind of message that bytes claim to be; nothing is parsed or judged."""
-    head = body[:_HEAD]
+    head = body[:HEAD]
     if _MIME.match(head.lstrip()):
         return MessageKind.EBXML
     start = prolog_end(head)

@@ -1,30 +1,24 @@
 """Blocks that several messages share: plans, people, authors, organisations.
 
-A reader here takes the element that holds the block and returns a value of the model; a writer returns the text of the
-element. `agree` switches the check that a `contentId` names the block after it (MSG-006).
+A reader here takes the element that holds the block, known to fit its schema, and returns a value of the model; a
+writer returns the text of the element. `agree` switches the check that a `contentId` names the block after it
+(MSG-006).
 
 Source: CP-IS DMS 1.0-RC5, templates COCT_TP145100GB01 to 145104 and 146100 to 146105.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Final
 
 from lxml import etree
 
-from cpis_simulator.codecs.reader import Reader, attributes, content
-from cpis_simulator.codecs.times import (
-    read_birth_date,
-    read_plan_date,
-    write_plan_date,
-)
+from cpis_simulator.codecs.picking import pick, pick_all, words
+from cpis_simulator.codecs.times import read_birth_date, read_plan_date, write_plan_date
 from cpis_simulator.codecs.xml import attribute, fault, local_name, text
 from cpis_simulator.model import LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
 from cpis_simulator.vocabulary import (
-    LOCALISATION,
     OID_CONTENT_ID,
     OID_LOCAL_ID,
     OID_NHS_NUMBER,
@@ -51,41 +45,27 @@ ANSWER_BLOCKS: Final = {
 }
 """Plan blocks of answers: other templates, and no delete date."""
 
+PLAN_BLOCKS: Final = {**UPLOAD_BLOCKS, **ANSWER_BLOCKS}
+
 _DATE_PREFIX: Final = {
     PlanType.LOOKED_AFTER: "lAC",
     PlanType.CHILD_PROTECTION: "cPP",
     PlanType.UNBORN: "uCP",
 }
-_TELECOM: Final = re.compile(r"tel:\+?[0-9]*")
-_TELECOM_USES: Final = frozenset({"H", "HP", "HV", "WP", "AS", "EC", "PG", "MC"})
-_UUID: Final = re.compile(r"[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}")
-_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+_LONGEST_COUNT: Final = 18
 
 
 # Values
 
 
-def read_uuid(element: etree._Element, *, requirement: str = "CPIS-MSG-007") -> str:
-    """A message or query id: an upper-case UUID in `root`.
+def read_count(element: etree._Element) -> int:
+    """A whole number from `@value`; its range is a matter of rules.
 
     Raises:
-        DecodeError: With `requirement` when it is missing, with `CPIS-MSG-007` when it has another form.
+        DecodeError: With `CPIS-MSG-005` when it is longer than any count can be.
     """
-    root = attributes(element, "root", requirement=requirement)["root"]
-    if not _UUID.fullmatch(root):
-        raise fault(element, "Message id", "CPIS-MSG-007", expected="an upper-case UUID", found=root)
-    return root
-
-
-def read_extension(element: etree._Element, *, requirement: str = "CPIS-MSG-005") -> str:
-    """An identifier whose root is fixed, so that only `extension` is sent."""
-    return attributes(element, "extension", fixed=("root",), requirement=requirement)["extension"]
-
-
-def read_count(element: etree._Element, *, requirement: str = "CPIS-MSG-005") -> int:
-    """A whole number from `@value`; its range is a matter of rules."""
-    value = attributes(element, "value", requirement=requirement)["value"]
-    if not _INTEGER.fullmatch(value):
+    value = element.get("value", "").strip()
+    if len(value) > _LONGEST_COUNT:
         raise fault(element, local_name(element), "CPIS-MSG-005", expected="a whole number", found=value)
     return int(value)
 
@@ -104,23 +84,22 @@ def content_id(block: str) -> str:
     return f'<npfitlc:contentId root="{OID_CONTENT_ID}" extension="{block.replace(".", "#")}"/>'
 
 
-def read_block(
-    parent: Reader, allowed: Collection[str], *, agree: bool = True, requirement: str = "CPIS-MSG-006"
-) -> etree._Element:
+def read_block(element: etree._Element, *, agree: bool = True) -> etree._Element:
     """The block of a place, after its `contentId`.
 
     Raises:
-        DecodeError: With `CPIS-MSG-006` when the block is not allowed here or its `contentId` names another.
+        DecodeError: With `CPIS-MSG-006` when its `contentId` names another.
     """
-    announced = parent.one("contentId", namespace=LOCALISATION, requirement="CPIS-MSG-006")
-    found = attributes(announced, "root", "extension", requirement="CPIS-MSG-006")
-    if found["root"] != OID_CONTENT_ID:
-        raise fault(announced, "contentId root", "CPIS-MSG-006", expected=OID_CONTENT_ID, found=found["root"])
-    block = parent.choice(allowed, requirement=requirement)
-    expected = local_name(block).replace(".", "#")
-    if agree and found["extension"] != expected:
+    announced, block = element
+    found, expected = announced.get("extension", ""), local_name(block).replace(".", "#")
+    if agree and found != expected:
         raise fault(
-            announced, "contentId names another block", "CPIS-MSG-006", expected=expected, found=found["extension"]
+            announced,
+            "contentId names another block",
+            "CPIS-MSG-006",
+            expected=expected,
+            found=found,
+            mend="Make it agree with the block that follows.",
         )
     return block
 
@@ -128,36 +107,17 @@ def read_block(
 # Plans
 
 
-def read_plan(parent: etree._Element, blocks: dict[str, PlanType], *, agree: bool = True) -> ProtectionPlan:
-    """The plan in a `pertinentInformation`."""
-    outer = Reader(parent)
-    block = read_block(outer, blocks, agree=agree)
-    outer.done()
-    plan_type = blocks[local_name(block)]
-    prefix = _DATE_PREFIX[plan_type]
-    reader = Reader(block)
-    start = reader.one("component", requirement="CPIS-DAT-007")
-    if plan_type is PlanType.UNBORN:
-        end: etree._Element | None = reader.one("component1", requirement="CPIS-DAT-008")
-    else:
-        end = reader.maybe("component1", requirement="CPIS-DAT-008")
-    delete = reader.maybe("component2", requirement="CPIS-DAT-009") if blocks is UPLOAD_BLOCKS else None
-    reader.done({"component2": "CPIS-DAT-009"})
+def read_plan(element: etree._Element, *, agree: bool = True) -> ProtectionPlan:
+    """The plan in a `pertinentInformation`.
+
+    Raises:
+        DecodeError: When its `contentId` names another block, or a date is not in the calendar.
+    """
+    block = read_block(element, agree=agree)
+    dates = {local_name(component): read_plan_date(component[0][0]) for component in block}
     return ProtectionPlan(
-        plan_type,
-        _read_date(start, f"{prefix}StartDate", "CPIS-DAT-007"),
-        _read_date(end, f"{prefix}EndDate", "CPIS-DAT-008") if end is not None else None,
-        _read_date(delete, f"{prefix}DeleteDate", "CPIS-DAT-009") if delete is not None else None,
+        PLAN_BLOCKS[local_name(block)], dates["component"], dates.get("component1"), dates.get("component2")
     )
-
-
-def _read_date(component: etree._Element, name: str, requirement: str) -> datetime:
-    reader = Reader(component)
-    holder = Reader(reader.one(name, requirement=requirement))
-    reader.done()
-    value = holder.one("value", requirement=requirement)
-    holder.done()
-    return read_plan_date(value)
 
 
 def write_plan(name: str, plan: ProtectionPlan, blocks: dict[str, PlanType]) -> str:
@@ -178,30 +138,21 @@ def write_plan(name: str, plan: ProtectionPlan, blocks: dict[str, PlanType]) -> 
 # People
 
 
-def read_person_ids(ids: Iterable[etree._Element], *, requirement: str = "CPIS-MSG-008") -> tuple[str, LocalId | None]:
+def read_person_ids(ids: Sequence[etree._Element]) -> tuple[str, LocalId | None]:
     """NHS number and local id of a person.
 
     Raises:
         DecodeError: With `CPIS-MSG-008` unless the NHS number comes first and the local id second.
     """
     first, *rest = ids
-    found = _read_person_id(first, requirement)
-    if found["root"] != OID_NHS_NUMBER:
-        raise fault(first, "First id of a person", "CPIS-MSG-008", expected="the NHS number", found=found["root"])
+    if (root := first.get("root")) != OID_NHS_NUMBER:
+        raise fault(first, "First id of a person", "CPIS-MSG-008", expected="the NHS number", found=root)
     local: LocalId | None = None
-    for element in rest:
-        second = _read_person_id(element, requirement)
-        if second["root"] != OID_LOCAL_ID:
-            raise fault(element, "Second id of a person", "CPIS-MSG-008", expected="the local id", found=second["root"])
-        local = LocalId(second["extension"], second.get("assigningAuthorityName"))
-    return found["extension"], local
-
-
-def _read_person_id(element: etree._Element, requirement: str) -> dict[str, str]:
-    found = attributes(element, "root", "extension", optional=("assigningAuthorityName",), requirement=requirement)
-    if found["root"] not in (OID_NHS_NUMBER, OID_LOCAL_ID):
-        raise fault(element, "Root of a person's id", "CPIS-MSG-008", expected=OID_NHS_NUMBER, found=found["root"])
-    return found
+    for second in rest:
+        if (root := second.get("root")) != OID_LOCAL_ID:
+            raise fault(second, "Second id of a person", "CPIS-MSG-008", expected="the local id", found=root)
+        local = LocalId(second.get("extension", ""), second.get("assigningAuthorityName"))
+    return first.get("extension", ""), local
 
 
 def write_person_ids(name: str, nhs_number: str, local: LocalId | None) -> str:
@@ -214,56 +165,22 @@ def write_person_ids(name: str, nhs_number: str, local: LocalId | None) -> str:
     return ids
 
 
-def read_subject(parent: etree._Element, *, agree: bool = True) -> Subject:
-    """The child, or the mother of the unborn child, in a `subject`."""
-    outer = Reader(parent)
-    block = read_block(outer, (CHILD, UNBORN_CHILD), agree=agree)
-    outer.done()
-    reader = Reader(block)
+def read_subject(element: etree._Element, *, agree: bool = True) -> Subject:
+    """The child, or the mother of the unborn child, in a `subject`.
+
+    Raises:
+        DecodeError: When its `contentId` names another block, a date is none, or its ids are not in their order.
+    """
+    block = read_block(element, agree=agree)
     if local_name(block) == CHILD:
-        ids = reader.many("id", least=1, most=2, requirement="CPIS-DAT-013")
-        person = Reader(reader.one("childPerson", requirement="CPIS-DAT-013"))
-        kind = SubjectKind.CHILD
+        kind, ids, person = SubjectKind.CHILD, pick_all(block, "id"), pick(block, "childPerson")
     else:
-        ids = []
-        person = Reader(reader.one("parentMotherPerson", requirement="CPIS-DAT-013"))
-        kind = SubjectKind.MOTHER
-    reader.done()
-    birth_date = read_birth_date(person.one("birthTime", requirement="CPIS-DAT-013"))
-    given, family = _read_subject_name(person.one("name", requirement="CPIS-DAT-013"))
-    if kind is SubjectKind.MOTHER:
-        mother = Reader(person.one("playedMother", requirement="CPIS-DAT-013"))
-        ids = mother.many("id", least=1, most=2, requirement="CPIS-DAT-013")
-        mother.done()
-    person.done()
-    nhs_number, local = read_person_ids(ids, requirement="CPIS-DAT-013")
+        person = pick(block, "parentMotherPerson")
+        kind, ids = SubjectKind.MOTHER, pick_all(person, "playedMother/id")
+    birth_date = read_birth_date(pick(person, "birthTime"))
+    nhs_number, local = read_person_ids(ids)
+    given, family = (words(pick(person, f"name/{part}")) for part in ("given", "family"))
     return Subject(kind, nhs_number, birth_date, given, family, local)
-
-
-def _read_subject_name(element: etree._Element) -> tuple[str, str]:
-    for name in ("use", "nullFlavor", "updateMode"):
-        if name in element.attrib:
-            raise fault(element, "Attribute in a subject's name", "CPIS-MSG-009", expected="none", found=name)
-    reader = Reader(element, text=True)
-    parts = []
-    for name in ("given", "family"):
-        if reader.peek() != name:
-            raise fault(
-                element,
-                "Name of a subject",
-                "CPIS-MSG-009",
-                expected="one given, then one family",
-                found=", ".join(local_name(child) for child in list(element)[:5]) or "nothing",
-            )
-        parts.append(content(reader.one(name, requirement="CPIS-MSG-009"), optional=NAME_PART_ATTRIBUTES))
-    reader.done({"prefix": "CPIS-MSG-009", "suffix": "CPIS-MSG-009", "given": "CPIS-MSG-009"})
-    return parts[0], parts[1]
-
-
-NAME_PART_ATTRIBUTES: Final = frozenset(
-    {"partType", "qualifier", "language", "mediaType", "representation", "nullFlavor", "updateMode"}
-)
-"""Attributes that the datatypes allow on a part of a name; none of them means anything here."""
 
 
 def write_subject(subject: Subject) -> str:
@@ -282,50 +199,12 @@ def write_subject(subject: Subject) -> str:
 # Organisations
 
 
-def read_organisation(element: etree._Element, *, requirement: str, telephones: bool = False) -> Organisation:
-    """An organisation: ODS code, name, and for an authority its telephones.
-
-    Args:
-        element: The element that holds `id` and `name`.
-        requirement: What is broken when one of them is missing.
-        telephones: Whether one or two `telecom` follow.
-
-    Raises:
-        DecodeError: When a part is missing or malformed.
-    """
-    reader = Reader(element)
-    identifier = reader.one("id", requirement=requirement)
-    found = attributes(identifier, "root", "extension", requirement=requirement)
-    if found["root"] not in (OID_ODS_ORGANISATION, OID_ODS_SITE):
-        raise fault(
-            identifier,
-            "Root of an organisation's id",
-            "CPIS-MSG-007",
-            expected=f"{OID_ODS_ORGANISATION} or {OID_ODS_SITE}",
-            found=found["root"],
-        )
-    name = content(reader.one("name", requirement=requirement))
-    telecom: tuple[Telecom, ...] = ()
-    if telephones:
-        entries = reader.many("telecom", least=1, most=2, requirement="CPIS-DAT-014")
-        telecom = tuple(_read_telecom(entry) for entry in entries)
-    reader.done()
-    return Organisation(found["extension"], name, telecom, is_site=found["root"] == OID_ODS_SITE)
-
-
-def _read_telecom(element: etree._Element) -> Telecom:
-    found = attributes(element, "value", "use", requirement="CPIS-DAT-014")
-    if not _TELECOM.fullmatch(found["value"]):
-        raise fault(
-            element,
-            "Telephone number",
-            "CPIS-DAT-015",
-            expected="tel:, perhaps +, then digits only",
-            found=found["value"],
-        )
-    if not _TELECOM_USES.issuperset(found["use"].split()):
-        raise fault(element, "Use of a telephone", "CPIS-DAT-014", expected="WP or EC", found=found["use"])
-    return Telecom(found["value"], found["use"])
+def read_organisation(element: etree._Element) -> Organisation:
+    """An organisation: ODS code, name, and for an authority its telephones."""
+    identifier = pick(element, "id")
+    telecom = tuple(Telecom(e.get("value", ""), e.get("use", "")) for e in pick_all(element, "telecom"))
+    is_site = identifier.get("root") == OID_ODS_SITE
+    return Organisation(identifier.get("extension", ""), words(pick(element, "name")), telecom, is_site)
 
 
 def write_organisation(name: str, organisation: Organisation) -> str:
@@ -338,14 +217,13 @@ def write_organisation(name: str, organisation: Organisation) -> str:
     return f"<{name}>{identifier}<name>{text(organisation.name)}</name>{telecom}</{name}>"
 
 
-def read_recipient(element: etree._Element, *, requirement: str) -> Organisation:
-    """The authority that a notification is for, from `primaryInformationRecipient`."""
-    outer = Reader(element)
-    block = Reader(read_block(outer, (RECIPIENT,)))
-    outer.done()
-    organisation = block.one("representedSourceOrganization", requirement=requirement)
-    block.done()
-    return read_organisation(organisation, requirement=requirement)
+def read_recipient(element: etree._Element) -> Organisation:
+    """The authority that a notification is for, from `primaryInformationRecipient`.
+
+    Raises:
+        DecodeError: With `CPIS-MSG-006` when its `contentId` names another block.
+    """
+    return read_organisation(pick(read_block(element), "representedSourceOrganization"))
 
 
 def write_recipient(organisation: Organisation) -> str:

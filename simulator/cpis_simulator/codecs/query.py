@@ -12,20 +12,16 @@ from typing import Final
 from lxml import etree
 
 from cpis_simulator.codecs.authors import DEVICE, PERSON, read_author, write_author
-from cpis_simulator.codecs.parts import read_extension, read_uuid, write_id
-from cpis_simulator.codecs.reader import Reader
+from cpis_simulator.codecs.parts import write_id
+from cpis_simulator.codecs.picking import attribute_at, pick
+from cpis_simulator.codecs.schema import schema_of
+from cpis_simulator.codecs.structure import require_structure
 from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.wrapper import (
-    read_control_act,
-    read_wrapper,
-    transmission_of,
-    wrapper_reader,
-    write_control_authors,
-    write_wrapper,
-)
+from cpis_simulator.codecs.wrapper import read_wrapper, transmission_of, write_control_authors, write_wrapper
 from cpis_simulator.codecs.xml import blaming, fault, local_name, parse_document
 from cpis_simulator.model import Coded, Query, QueryMessage
-from cpis_simulator.vocabulary import HL7, OID_FAULT
+from cpis_simulator.settings import FlagPlace
+from cpis_simulator.vocabulary import HL7, OID_FAULT, MessageKind
 
 __all__ = ["INTERACTION", "decode_query", "encode_query", "query_faults", "transmission_of"]
 
@@ -51,8 +47,12 @@ def encode_query(message: QueryMessage) -> bytes:
     return write_wrapper(INTERACTION, message.transmission, authors + stub)
 
 
-def decode_query(message: bytes | etree._Element) -> QueryMessage:
+def decode_query(message: bytes | etree._Element, *, flag: FlagPlace = "anywhere") -> QueryMessage:
     """Read a query, from its bytes or from the element inside an envelope.
+
+    Args:
+        message: The interaction.
+        flag: Where the silent-read flag of Patch D may stand (setting `query.access_flag_place`).
 
     Raises:
         DecodeError: When it is not one, breaks the schema, or cannot be held.
@@ -61,35 +61,25 @@ def decode_query(message: bytes | etree._Element) -> QueryMessage:
     """
     with blaming("care"):
         root = parse_document(message) if isinstance(message, bytes) else message
-        wrapper = read_wrapper(root, INTERACTION, acknowledges=False)
-        control_act = read_control_act(wrapper.control_act)
-        subject = wrapper_reader(control_act.one("subject"), "contextConductionInd")
-        control_act.done({"query": "CPIS-MSG-005"})
-        stub = Reader(subject.one("CP-ISQueryStub"))
-        subject.done()
-        inner = stub.one("cP-ISNHSQuery")
-        stub.done()
-        return QueryMessage(wrapper.transmission, _read_query(inner))
+        unscheduled, root = _take_flag(root, flag)
+        require_structure(root, schema_of(MessageKind.QUERY))
+        transmission = read_wrapper(root)
+        query = pick(root, "ControlActEvent/subject/CP-ISQueryStub/cP-ISNHSQuery")
+        return QueryMessage(
+            transmission,
+            Query(
+                read_time(pick(query, "effectiveTime")),
+                attribute_at(query, "id", "root"),
+                read_author(pick(query, "author")),
+                read_number_parameter(query),
+                unscheduled,
+            ),
+        )
 
 
-def _read_query(element: etree._Element) -> Query:
-    unscheduled, element = _take_flag(element)
-    reader = Reader(element)
-    effective_time = read_time(reader.one("effectiveTime", requirement="CPIS-QRY-007"))
-    event_id = read_uuid(reader.one("id", requirement="CPIS-QRY-007"), requirement="CPIS-QRY-007")
-    author = read_author(reader.one("author", requirement="CPIS-QRY-003"))
-    parameter = Reader(reader.one("queryByParameter", requirement="CPIS-QRY-001"))
-    reader.done()
-    return Query(effective_time, event_id, author, read_number_parameter(parameter), unscheduled)
-
-
-def read_number_parameter(parameter: Reader) -> str:
-    """The NHS number of a query, from inside `queryByParameter`."""
-    number = Reader(parameter.one("person.NHSnumber", requirement="CPIS-QRY-001"))
-    parameter.done()
-    value = read_extension(number.one("value", requirement="CPIS-QRY-001"), requirement="CPIS-QRY-001")
-    number.done()
-    return value
+def read_number_parameter(element: etree._Element) -> str:
+    """The NHS number of a query, from the element that holds `queryByParameter`."""
+    return attribute_at(element, "queryByParameter/person.NHSnumber/value", "extension")
 
 
 def write_number_parameter(nhs_number: str) -> str:
@@ -98,21 +88,30 @@ def write_number_parameter(nhs_number: str) -> str:
     return f"<queryByParameter><person.NHSnumber>{value}</person.NHSnumber></queryByParameter>"
 
 
-def _take_flag(element: etree._Element) -> tuple[bool | None, etree._Element]:
-    # Only name and value of the Patch D flag are public, so it is taken wherever it stands below the query, and the
-    # rest is read from a copy without it.
-    flags = [e for e in element.iterdescendants() if local_name(e) == _FLAG]
-    if not flags:
-        return None, element
+def _take_flag(root: etree._Element, place: FlagPlace) -> tuple[bool | None, etree._Element]:
+    """What the silent-read flag says, and the query without it.
+
+    Only its name and value are public, so it is taken wherever it stands below the query unless a setting says
+    otherwise; the rest is read from a copy without it.
+    """
+    flags = [e for e in root.iter(f"{{*}}{_FLAG}") if _is_below_query(e)]
+    if not flags or place == "refused":
+        return None, root
+    if place == "first-child":
+        require_structure(root, schema_of(MessageKind.QUERY, patch_d=True))
     values = {_flag_value(flag) for flag in flags}
     if len(values) > 1:
         raise fault(flags[1], f"{_FLAG} says two things", "CPIS-QRY-008", expected="one value")
-    element = copy.deepcopy(element)
-    for flag in [e for e in element.iterdescendants() if local_name(e) == _FLAG]:
+    root = copy.deepcopy(root)
+    for flag in [e for e in root.iter(f"{{*}}{_FLAG}") if _is_below_query(e)]:
         parent = flag.getparent()
-        if parent is not None:
-            parent.remove(flag)
-    return values.pop(), element
+        assert parent is not None, "it is below the query"
+        parent.remove(flag)
+    return values.pop(), root
+
+
+def _is_below_query(element: etree._Element) -> bool:
+    return any(local_name(e) == "cP-ISNHSQuery" for e in element.iterancestors())
 
 
 def _flag_value(flag: etree._Element) -> bool:

@@ -5,6 +5,7 @@ Source: CP-IS DMS 1.0-RC5, REPC_MT000007GB01, QUQI_IN010000UK14, MCCI_IN010000UK
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from lxml import etree
@@ -16,23 +17,17 @@ from cpis_simulator.codecs.parts import (
     read_organisation,
     read_plan,
     read_subject,
-    read_uuid,
     write_id,
     write_organisation,
     write_plan,
     write_subject,
 )
+from cpis_simulator.codecs.picking import attribute_at, pick, pick_all
 from cpis_simulator.codecs.query import read_number_parameter, write_number_parameter
-from cpis_simulator.codecs.reader import Reader, attributes
+from cpis_simulator.codecs.schema import schema_of
+from cpis_simulator.codecs.structure import require_structure
 from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.wrapper import (
-    Wrapper,
-    read_control_act,
-    read_wrapper,
-    wrapper_reader,
-    write_control_authors,
-    write_wrapper,
-)
+from cpis_simulator.codecs.wrapper import read_wrapper, write_control_authors, write_wrapper
 from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, parse_document
 from cpis_simulator.model import (
     Access,
@@ -44,15 +39,14 @@ from cpis_simulator.model import (
     PlanRecord,
     Refusal,
     Reply,
+    Transmission,
 )
+from cpis_simulator.vocabulary import MessageKind
 
 ANSWER: Final = "REPC_IN000007GB01"
 QUERY_FAILED: Final = "QUQI_IN010000UK14"
 APPLICATION_ACKNOWLEDGEMENT: Final = "MCCI_IN010000UK13"
 
-_CODE_ATTRIBUTES: Final = frozenset({"code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion"})
-_ACKNOWLEDGEMENT_TYPES: Final = frozenset({"AA", "AE", "AR"})
-_DETAIL_TYPES: Final = frozenset({"ER", "WG", "IF"})
 _RESPONSE_CODES: Final = frozenset({"OK", "NF", "ID"})
 
 
@@ -149,162 +143,96 @@ def decode_reply(message: bytes | etree._Element) -> Reply:
     """
     with blaming("service"):
         root = parse_document(message) if isinstance(message, bytes) else message
-        name = local_name(root)
-        if name == QUERY_FAILED:
-            return _read_no_record(read_wrapper(root, QUERY_FAILED, acknowledges=True))
-        if name == APPLICATION_ACKNOWLEDGEMENT:
-            return _read_refusal(read_wrapper(root, APPLICATION_ACKNOWLEDGEMENT, acknowledges=True))
-        return _read_answer_message(read_wrapper(root, ANSWER, acknowledges=False))
+        kind, read = _READERS.get(local_name(root), (MessageKind.RESPONSE, _read_answer_message))
+        require_structure(root, schema_of(kind))
+        return read(root, read_wrapper(root))
 
 
-def _read_answer_message(wrapper: Wrapper) -> AnswerMessage:
-    for name in ("classCode", "moodCode"):
-        if not wrapper.control_act.get(name):
-            raise fault(wrapper.control_act, f"ControlActEvent without {name}", "CPIS-MSG-005", expected=name)
-    reader = read_control_act(wrapper.control_act)
-    reader.many("reason")
-    subject = reader.one("subject", requirement="CPIS-RSP-001")
-    if not subject.get("typeCode"):
-        raise fault(subject, "subject without typeCode", "CPIS-MSG-005", expected="typeCode")
-    _read_query_ack(reader)
-    reader.done()
-    inner = wrapper_reader(subject, "contextConductionInd")
-    answer = _read_answer(inner.one("CP-ISNHSQueryResponse", requirement="CPIS-RSP-001"))
-    inner.done()
-    return AnswerMessage(wrapper.transmission, answer)
-
-
-def _read_answer(element: etree._Element) -> Answer:
-    reader = Reader(element)
-    effective_time = read_time(reader.one("effectiveTime", requirement="CPIS-RSP-001"))
-    message_id = read_uuid(reader.one("id", requirement="CPIS-RSP-001"))
-    total_accesses = _read_total(
-        reader.one("pertinentInformation11", requirement="CPIS-RSP-001"), "pertinentTotalReturnedAccessRecords"
-    )
-    total_records = _read_total(
-        reader.one("pertinentInformation12", requirement="CPIS-RSP-001"), "pertinentTotalReturnedChildRecords"
-    )
-    accesses = tuple(_read_access(e) for e in reader.many("pertinentInformation13"))
-    records: list[AuthorityRecord] = []
+def _read_answer_message(root: etree._Element, transmission: Transmission) -> AnswerMessage:
+    answer = pick(root, "ControlActEvent/subject/CP-ISNHSQueryResponse")
+    response_code = attribute_at(root, "ControlActEvent/queryAck/queryResponseCode", "code")
+    _check_response_code(root, response_code)
     # Both levels may repeat and nothing public says which one does: any grouping is taken.
-    for information in reader.many("pertinentInformation14", least=1, requirement="CPIS-RSP-003"):
-        outer = Reader(information)
-        act = Reader(outer.one("pertinentCP-ISRecordControlAct", requirement="CPIS-RSP-001"))
-        outer.done()
-        records.extend(_read_record(e) for e in act.many("record", least=1, requirement="CPIS-RSP-001"))
-        act.done()
-    reader.done()
-    return Answer(effective_time, message_id, total_accesses, total_records, accesses, tuple(records))
-
-
-def _read_total(element: etree._Element, name: str) -> int:
-    outer = Reader(element)
-    inner = Reader(outer.one(name, requirement="CPIS-RSP-001"))
-    outer.done()
-    total = read_count(inner.one("value", requirement="CPIS-RSP-001"))
-    inner.done()
-    return total
-
-
-def _read_access(element: etree._Element) -> Access:
-    outer = Reader(element)
-    reader = Reader(outer.one("pertinentCP-ISNHSQuery", requirement="CPIS-RSP-006"))
-    outer.done()
-    effective_time = read_time(reader.one("effectiveTime", requirement="CPIS-RSP-006"))
-    event_id = read_uuid(reader.one("id", requirement="CPIS-RSP-006"))
-    author = read_author(reader.one("author", requirement="CPIS-RSP-006"))
-    parameter = Reader(reader.one("queryByParameter"))
-    reader.done()
-    return Access(effective_time, event_id, author, read_number_parameter(parameter))
-
-
-def _read_record(element: etree._Element) -> AuthorityRecord:
-    outer = Reader(element)
-    sender = Reader(outer.one("communicationFunctionSnd", requirement="CPIS-RSP-001"))
-    record = Reader(outer.one("CP-ISRecord", requirement="CPIS-RSP-001"))
-    outer.done()
-    authority = read_organisation(
-        sender.one("organisation", requirement="CPIS-RSP-001"), requirement="CPIS-RSP-001", telephones=True
-    )
-    sender.done()
-    plans = record.many("pertinentInformation15", least=1, most=3, requirement="CPIS-DAT-006")
-    subjects = record.many("subject", least=1, most=2, requirement="CPIS-DAT-006")
-    record.done()
-    return AuthorityRecord(
-        authority,
-        PlanRecord(
-            tuple(read_plan(plan, ANSWER_BLOCKS) for plan in plans),
-            tuple(read_subject(subject) for subject in subjects),
+    records = pick_all(answer, "pertinentInformation14/pertinentCP-ISRecordControlAct/record")
+    return AnswerMessage(
+        transmission,
+        Answer(
+            read_time(pick(answer, "effectiveTime")),
+            attribute_at(answer, "id", "root"),
+            read_count(pick(answer, "pertinentInformation11/pertinentTotalReturnedAccessRecords/value")),
+            read_count(pick(answer, "pertinentInformation12/pertinentTotalReturnedChildRecords/value")),
+            tuple(_read_access(e) for e in pick_all(answer, "pertinentInformation13/pertinentCP-ISNHSQuery")),
+            tuple(_read_record(e) for e in records),
         ),
     )
 
 
-def _read_query_ack(reader: Reader) -> str:
-    inner = wrapper_reader(reader.one("queryAck"))
-    element = inner.one("queryResponseCode")
-    inner.done()
-    code = attributes(element, "code")["code"]
+def _read_access(element: etree._Element) -> Access:
+    return Access(
+        read_time(pick(element, "effectiveTime")),
+        attribute_at(element, "id", "root"),
+        read_author(pick(element, "author")),
+        read_number_parameter(element),
+    )
+
+
+def _read_record(element: etree._Element) -> AuthorityRecord:
+    record = PlanRecord(
+        tuple(read_plan(e) for e in pick_all(element, "CP-ISRecord/pertinentInformation15")),
+        tuple(read_subject(e) for e in pick_all(element, "CP-ISRecord/subject")),
+    )
+    return AuthorityRecord(read_organisation(pick(element, "communicationFunctionSnd/organisation")), record)
+
+
+def _check_response_code(root: etree._Element, code: str) -> None:
     if code not in _RESPONSE_CODES:
+        element = pick(root, "ControlActEvent/queryAck/queryResponseCode")
         raise fault(element, "queryResponseCode", "CPIS-MSG-010", expected="OK, NF or ID", found=code)
-    return code
 
 
-def _read_no_record(wrapper: Wrapper) -> NoRecord:
-    type_code, answers, _ = _read_acknowledgement(wrapper)
-    reader = read_control_act(wrapper.control_act)
-    issues = tuple(_read_issue(e) for e in reader.many("reason", least=1, requirement="CPIS-RSP-003"))
-    response_code = _read_query_ack(reader)
-    reader.done({"subject": "CPIS-RSP-003"})
-    return NoRecord(wrapper.transmission, answers, issues[0], response_code, type_code)
+def _read_no_record(root: etree._Element, transmission: Transmission) -> NoRecord:
+    type_code, answers, _ = _read_acknowledgement(root)
+    issues = _read_issues(root)
+    if not issues:
+        act = pick(root, "ControlActEvent")
+        raise fault(act, "reason is missing in ControlActEvent", "CPIS-RSP-003", expected="reason")
+    response_code = attribute_at(root, "ControlActEvent/queryAck/queryResponseCode", "code")
+    _check_response_code(root, response_code)
+    return NoRecord(transmission, answers, issues[0], response_code, type_code)
 
 
-def _read_refusal(wrapper: Wrapper) -> Refusal:
-    type_code, answers, details = _read_acknowledgement(wrapper)
-    reader = read_control_act(wrapper.control_act)
-    issues = tuple(_read_issue(e) for e in reader.many("reason"))
-    reader.done()
-    return Refusal(wrapper.transmission, answers, issues, type_code, details)
+def _read_refusal(root: etree._Element, transmission: Transmission) -> Refusal:
+    type_code, answers, details = _read_acknowledgement(root)
+    return Refusal(transmission, answers, _read_issues(root), type_code, details)
 
 
-def _read_acknowledgement(wrapper: Wrapper) -> tuple[str, str, tuple[Coded, ...]]:
-    element = wrapper.acknowledgement
-    assert element is not None
-    reader = wrapper_reader(element, "typeCode")
-    type_code = element.get("typeCode") or ""
-    if type_code not in _ACKNOWLEDGEMENT_TYPES:
-        raise fault(element, "Type of the acknowledgement", "CPIS-MSG-010", expected="AA, AE or AR", found=type_code)
-    details = []
-    for detail in reader.many("acknowledgementDetail"):
-        inner = wrapper_reader(detail, "typeCode")
-        if detail.get("typeCode") not in _DETAIL_TYPES:
-            found = detail.get("typeCode")
-            raise fault(detail, "Type of a detail", "CPIS-MSG-010", expected="ER, WG or IF", found=found)
-        details.append(_read_code(inner.one("code")))
-        inner.done()
-    reference = wrapper_reader(reader.one("messageRef"))
-    reader.done()
-    answers = read_uuid(reference.one("id"))
-    reference.done()
-    return type_code, answers, tuple(details)
+_READERS: Final[dict[str, tuple[MessageKind, Callable[[etree._Element, Transmission], Reply]]]] = {
+    ANSWER: (MessageKind.RESPONSE, _read_answer_message),
+    QUERY_FAILED: (MessageKind.QUERY_FAILED, _read_no_record),
+    APPLICATION_ACKNOWLEDGEMENT: (MessageKind.APPLICATION_ACKNOWLEDGEMENT, _read_refusal),
+}
 
 
-def _read_issue(element: etree._Element) -> Coded:
-    outer = wrapper_reader(element)
-    event = wrapper_reader(outer.one("justifyingDetectedIssueEvent"))
-    outer.done()
-    code = _read_code(event.one("code"))
-    event.done()
-    return code
+def _read_acknowledgement(root: etree._Element) -> tuple[str, str, tuple[Coded, ...]]:
+    """Type, id of the message that is answered, and details of an acknowledgement."""
+    element = pick(root, "acknowledgement")
+    _check_type(element, "Type of the acknowledgement", ("AA", "AE", "AR"))
+    for detail in pick_all(element, "acknowledgementDetail"):
+        _check_type(detail, "Type of a detail", ("ER", "WG", "IF"))
+    details = tuple(_read_code(code) for code in pick_all(element, "acknowledgementDetail/code"))
+    return element.get("typeCode", ""), attribute_at(element, "messageRef/id", "root"), details
+
+
+def _check_type(element: etree._Element, what: str, types: tuple[str, ...]) -> None:
+    if (found := element.get("typeCode", "")) not in types:
+        raise fault(element, what, "CPIS-MSG-010", expected=" or ".join(types), found=found)
+
+
+def _read_issues(root: etree._Element) -> tuple[Coded, ...]:
+    return tuple(
+        _read_code(code) for code in pick_all(root, "ControlActEvent/reason/justifyingDetectedIssueEvent/code")
+    )
 
 
 def _read_code(element: etree._Element) -> Coded:
-    reader = Reader(element, optional=_CODE_ATTRIBUTES)
-    reader.maybe("originalText")
-    for qualifier in reader.many("qualifier"):
-        inner = Reader(qualifier, optional=("code", "inverted"))
-        inner.maybe("name")
-        inner.maybe("value")
-        inner.done()
-    reader.many("translation")
-    reader.done()
-    return Coded(element.get("code") or "", element.get("displayName") or "", element.get("codeSystem") or "")
+    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))

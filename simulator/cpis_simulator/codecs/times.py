@@ -10,13 +10,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from lxml import etree
 
-from cpis_simulator.codecs.reader import attributes
 from cpis_simulator.codecs.xml import fault
 
 _TIME = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d+))?)?)?)?)?)?([+-]\d{2}(?:\d{2})?)?", re.ASCII
 )
-_PLAN_DATE = re.compile(r"(?:19|20)\d{10}", re.ASCII)
 
 
 def write_time(moment: datetime) -> str:
@@ -40,17 +38,16 @@ def write_plan_date(moment: datetime) -> str:
     return f"{moment:%Y%m%d%H%M}"
 
 
-def read_time(element: etree._Element, *, requirement: str = "CPIS-DAT-012") -> datetime:
+def read_time(element: etree._Element) -> datetime:
     """A payload time from `@value`.
 
     It may be cut short from the right; what is missing counts as the beginning of the period, and a mere day is taken
     as UTC.
 
     Raises:
-        DecodeError: With `requirement` when it is missing, with `CPIS-DAT-012` when it is no time or has hours but no
-            offset.
+        DecodeError: With `CPIS-DAT-012` when it is no time or has hours but no offset.
     """
-    value = attributes(element, "value", requirement=requirement)["value"]
+    value = element.get("value", "").strip()
     moment = parse_time(value)
     if moment is None:
         raise fault(
@@ -59,8 +56,13 @@ def read_time(element: etree._Element, *, requirement: str = "CPIS-DAT-012") -> 
             "CPIS-DAT-012",
             expected="YYYYMMDD[HH[MM[SS]]] with an offset such as +0000 once hours are given",
             found=value,
+            mend=_mend_of_time(value),
         )
     return moment
+
+
+def _mend_of_time(value: str) -> str:
+    return "Add the offset, such as +0000." if value.isdigit() and len(value) > 8 else ""
 
 
 def parse_time(value: str) -> datetime | None:
@@ -89,29 +91,16 @@ def _zone(offset: str) -> timezone:
 
 
 def read_plan_date(element: etree._Element) -> datetime:
-    """A plan date from `@value`.
+    """A plan date from `@value`, naive, to the minute.
 
     Raises:
-        DecodeError: With `CPIS-DAT-011` when it has another form, with `CPIS-MSG-013` when there is no such day.
+        DecodeError: With `CPIS-MSG-013` when the calendar has no such day.
     """
-    value = attributes(element, "value", requirement="CPIS-DAT-011")["value"]
-    if not _PLAN_DATE.fullmatch(value) or not _in_range(value):
-        raise fault(
-            element,
-            "Plan date",
-            "CPIS-DAT-011",
-            expected="12 digits YYYYMMDDHHMM, years 1900 to 2099, no offset",
-            found=value,
-        )
+    value = element.get("value", "").strip()
     try:
         return datetime(int(value[:4]), int(value[4:6]), int(value[6:8]), int(value[8:10]), int(value[10:12]))
     except ValueError as error:
         raise fault(element, "Plan date", "CPIS-MSG-013", expected="a day of the calendar", found=value) from error
-
-
-def _in_range(value: str) -> bool:
-    month, day, hour, minute = (int(value[i : i + 2]) for i in (4, 6, 8, 10))
-    return 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59
 
 
 def read_birth_date(element: etree._Element) -> date:
@@ -120,15 +109,13 @@ def read_birth_date(element: etree._Element) -> date:
     Raises:
         DecodeError: With `CPIS-DAT-011` when it is no day, with `CPIS-DAT-012` when it has hours but no offset.
     """
-    value = attributes(element, "value", requirement="CPIS-DAT-013")["value"]
-    day: date | None = None
-    if re.match(r"\d{8}", value, re.ASCII):
-        try:
-            day = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
-        except ValueError:
-            day = None
-    if day is None or not _TIME.fullmatch(value):
+    value = element.get("value", "").strip()
+    try:
+        day = date(int(value[:4]), int(value[4:6]), int(value[6:8])) if len(value) >= 8 else None
+    except ValueError:
+        day = None
+    if day is None:
         raise fault(element, "Birth date", "CPIS-DAT-011", expected="YYYYMMDD", found=value)
-    if parse_time(value) is None:
+    if len(value) > 8 and parse_time(value) is None:
         raise fault(element, "Birth date", "CPIS-DAT-012", expected="an offset after the hours", found=value)
     return day

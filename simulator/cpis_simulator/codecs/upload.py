@@ -1,9 +1,5 @@
 """Message 1: an authority's upload file, `File`.
 
-Theory of operation: a fault in the header makes the file unreadable and is raised; a fault inside one `record` becomes
-a `FaultyRecord` in its place, because a bad record never blocks its neighbours (UPL-022). Each record is taken out of
-the tree once read, so that a large file does not stand in memory twice and a path is found without counting.
-
 Source: CP-IS DMS 1.0-RC5, REPC_MT000002GB01.
 """
 
@@ -14,24 +10,12 @@ from typing import Final
 
 from lxml import etree
 
-from cpis_simulator.codecs.parts import (
-    UPLOAD_BLOCKS,
-    read_count,
-    read_extension,
-    read_organisation,
-    read_plan,
-    read_subject,
-    write_id,
-    write_organisation,
-    write_plan,
-    write_subject,
-)
-from cpis_simulator.codecs.reader import Reader, root_reader
-from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.xml import blaming, has_document_type, local_name, parse_document, shortened
-from cpis_simulator.errors import DecodeError
+from cpis_simulator.codecs.parts import UPLOAD_BLOCKS, write_id, write_organisation, write_plan, write_subject
+from cpis_simulator.codecs.times import write_time
+from cpis_simulator.codecs.upload_reader import UploadReader
+from cpis_simulator.codecs.xml import has_document_type, local_name
 from cpis_simulator.model import FaultyRecord, PlanRecord, Upload
-from cpis_simulator.vocabulary import HL7, LOCALISATION, OID_NHS_NUMBER
+from cpis_simulator.vocabulary import HL7, LOCALISATION
 
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACES: Final = f'xmlns="{HL7}" xmlns:npfitlc="{LOCALISATION}"'
@@ -84,68 +68,11 @@ def decode_upload(body: bytes, *, content_id: bool = True) -> Upload:
 
     Source: CP-IS DMS 1.0-RC5, REPC_MT000002GB01; CP-IS rules UPL-014, UPL-022.
     """
-    with blaming("authority"):
-        return _decode(parse_document(body), content_id)
-
-
-def _decode(root: etree._Element, agree: bool) -> Upload:
-    reader = root_reader(root, "File")
-    creation_time = read_time(reader.one("creationTime", requirement="CPIS-UPL-002"), requirement="CPIS-UPL-002")
-    file_id = read_extension(reader.one("id", requirement="CPIS-UPL-002"), requirement="CPIS-UPL-002")
-    quantity = read_count(reader.one("transmissionQuantity", requirement="CPIS-UPL-002"))
-    sender = Reader(reader.one("communicationFunctionSnd", requirement="CPIS-UPL-002"))
-    organisation = read_organisation(
-        sender.one("organisation", requirement="CPIS-DAT-014"), requirement="CPIS-DAT-014", telephones=True
-    )
-    sender.done()
-    elements = reader.many("record", least=1, requirement="CPIS-UPL-001")
-    reader.done()
-    records: list[PlanRecord | FaultyRecord] = []
-    for number, element in enumerate(elements, start=1):
-        root.remove(element)
-        records.append(_read_or_fault(element, number, agree))
-        elements[number - 1] = root
-    return Upload(creation_time, file_id, quantity, organisation, tuple(records))
-
-
-def _read_or_fault(element: etree._Element, number: int, agree: bool) -> PlanRecord | FaultyRecord:
-    try:
-        outer = Reader(element)
-        inner = outer.one("CP-ISRecord", requirement="CPIS-UPL-014")
-        outer.done()
-        return read_record(inner, agree=agree)
-    except DecodeError as error:
-        reason = DecodeError(error.what, expected=error.expected, found=error.found, mend=error.mend)
-        return FaultyRecord(
-            error.requirement,
-            str(reason),
-            error.line,
-            _nhs_number_of(element),
-            error.xpath.replace("/record", f"/File/record[{number}]", 1),
-        )
-
-
-def read_record(element: etree._Element, *, agree: bool = True) -> PlanRecord:
-    """One to three plans of one or two subjects.
-
-    Raises:
-        DecodeError: When the record breaks the schema or cannot be held.
-    """
-    reader = Reader(element)
-    plans = reader.many("pertinentInformation", least=1, most=3, requirement="CPIS-DAT-006")
-    subjects = reader.many("subject", least=1, most=2, requirement="CPIS-DAT-006")
-    reader.done()
-    return PlanRecord(
-        tuple(read_plan(plan, UPLOAD_BLOCKS, agree=agree) for plan in plans),
-        tuple(read_subject(subject, agree=agree) for subject in subjects),
-    )
-
-
-def _nhs_number_of(element: etree._Element) -> str | None:
-    for identifier in element.iter(f"{{{HL7}}}id"):
-        if identifier.get("root") == OID_NHS_NUMBER and (found := identifier.get("extension")):
-            return shortened(found, 20)
-    return None
+    reader = UploadReader(content_id=content_id)
+    records = [read.record for read in (*reader.feed(body), *reader.close())]
+    header = reader.header
+    assert header is not None, "a file without records is refused"
+    return Upload(header.creation_time, header.file_id, header.quantity, header.sender, tuple(records))
 
 
 def peek_header(body: bytes) -> tuple[str, int]:

@@ -9,10 +9,12 @@ Source: CP-IS rules MSG-001 and MSG-002.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from lxml import etree
 
@@ -24,6 +26,7 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
 _SKIPPED = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_STEP = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
 _BOM = b"\xef\xbb\xbf"
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -94,6 +97,17 @@ def line_of(element: etree._Element) -> int:
     return line if isinstance(line, int) else 0
 
 
+def line_at(element: etree._Element, path: str) -> int:
+    """Line of the element at a path of local names below an element, or of the nearest one above it."""
+    current = element
+    for name, number in _STEP.findall(path):
+        child = next(islice(current.iterchildren(f"{{*}}{name}"), int(number or 1) - 1, None), None)
+        if child is None:
+            break
+        current = child
+    return line_of(current)
+
+
 def fault(
     element: etree._Element,
     what: str,
@@ -161,61 +175,172 @@ def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_
                 expected=f"at most {max_bytes} bytes",
                 found=len(body),
             )
-        _refuse_other_encodings(body)
-        if has_document_type(body):
-            raise DecodeError(
-                "Document type declaration",
-                requirement="CPIS-MSG-002",
-                line=body.count(b"\n", 0, prolog_end(body)) + 1,
-                mend="Leave it out; CP-IS messages have no entities.",
-            )
-        return _parse(body)
+        refuse_prolog(body)
+        Utf8Gate().check(body, last=True)
+        # A parser is made for each call: lxml locks a shared one, and a failed parse must leave nothing behind.
+        parser = etree.XMLParser(**_OPTIONS)
+        try:
+            return etree.fromstring(body, parser)
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise _ill_formed(error) from error
 
 
-def _refuse_other_encodings(body: bytes) -> None:
+def refuse_prolog(body: bytes) -> None:
+    """Refuse a document for what stands before its root: nothing, another encoding, a document type.
+
+    Raises:
+        DecodeError: With `CPIS-MSG-001` or `CPIS-MSG-002`.
+    """
     if not body.strip():
         raise DecodeError("Empty file", requirement="CPIS-MSG-001", expected="one XML document")
-    found: str | None = None
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:4]:
-        found = "UTF-16 or UTF-32"
-    elif declaration := _DECLARATION.match(body, len(_BOM) if body.startswith(_BOM) else 0):
-        declared = _ENCODING.search(declaration.group())
-        if declared and declared[1].upper() not in (b"UTF-8", b"UTF8"):
-            found = declared[1].decode("ascii", "replace")
-    if found is not None:
+    if (found := _other_encoding(body)) is not None:
         raise DecodeError(
             "Encoding of the document", requirement="CPIS-MSG-001", line=1, expected="UTF-8", found=shortened(found)
         )
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
+    if has_document_type(body):
         raise DecodeError(
-            "Bytes that are not UTF-8",
-            requirement="CPIS-MSG-001",
-            line=body.count(b"\n", 0, error.start) + 1,
-            expected="UTF-8",
-            found=f"0x{body[error.start]:02x} at byte {error.start + 1}",
-            mend="Write the file in the encoding that it declares.",
-        ) from error
+            "Document type declaration",
+            requirement="CPIS-MSG-002",
+            line=body.count(b"\n", 0, prolog_end(body)) + 1,
+            mend="Leave it out; CP-IS messages have no entities.",
+        )
 
 
-def _parse(body: bytes) -> etree._Element:
-    # A parser is made for each call: lxml locks a shared one, and a failed parse must leave nothing behind.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
+def _other_encoding(body: bytes) -> str | None:
+    """Name of the encoding that a document has or declares, None when it is UTF-8."""
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:4]:
+        return "UTF-16 or UTF-32"
+    declaration = _DECLARATION.match(body, len(_BOM) if body.startswith(_BOM) else 0)
+    declared = _ENCODING.search(declaration.group()) if declaration else None
+    if declared and declared[1].upper() not in (b"UTF-8", b"UTF8"):
+        return declared[1].decode("ascii", "replace")
+    return None
+
+
+class Utf8Gate:
+    """Lets bytes through that are UTF-8, piece by piece."""
+
+    def __init__(self) -> None:
+        """At the beginning of a document."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._before = 0
+        self._lines = 1
+
+    def check(self, piece: bytes, *, last: bool = False) -> None:
+        """Refuse a piece with bytes that are none.
+
+        Raises:
+            DecodeError: With `CPIS-MSG-001`; names the byte, its place in the document, and the line.
+        """
+        pending, _ = self._decoder.getstate()
+        if not (piece.isascii() and not pending):
+            try:
+                self._decoder.decode(piece, last)
+            except UnicodeDecodeError as error:
+                at = error.start - len(pending)
+                raise DecodeError(
+                    "Bytes that are not UTF-8",
+                    requirement="CPIS-MSG-001",
+                    line=self._lines + piece.count(b"\n", 0, max(at, 0)),
+                    expected="UTF-8",
+                    found=f"0x{(pending + piece)[error.start]:02x} at byte {self._before + at + 1}",
+                    mend="Write the file in the encoding that it declares.",
+                ) from error
+        self._before += len(piece)
+        self._lines += piece.count(b"\n")
+
+
+class PieceParser:
+    """Parses one document piece by piece, and hands out the elements of one name when they are whole.
+
+    Args:
+        tag: Clark name of these elements.
+        most_between: Bytes that may come from the end of one of them to the end of the next.
+    """
+
+    def __init__(self, tag: str, *, most_between: int) -> None:
+        """Nothing is read yet."""
+        self._parser = etree.XMLPullParser(events=("end",), tag=tag, **_OPTIONS)
+        self._gate = Utf8Gate()
+        self._most_between = most_between
+        self._head: bytes | None = b""
+        self._since = 0
+        self._root: etree._Element | None = None
+
+    def feed(self, piece: bytes) -> Iterator[etree._Element]:
+        """The elements that are whole with this piece; each may be emptied and removed before the next is asked for.
+
+        Raises:
+            DecodeError: When this is no well-formed UTF-8 document, has a document type declaration, or holds too much
+                between two of its elements.
+        """
+        if self._head is not None:
+            self._head += piece
+            if prolog_end(self._head) + len(b"<!DOCTYPE") > len(self._head) < self._most_between:
+                return
+            piece, self._head = self._head, None
+            refuse_prolog(piece)
+        yield from self._feed(piece)
+
+    def _feed(self, piece: bytes) -> Iterator[etree._Element]:
+        self._gate.check(piece)
+        self._since += len(piece)
+        try:
+            self._parser.feed(piece)
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise _ill_formed(error) from error
+        yield from self._closed()
+        if self._since > self._most_between + len(piece):
+            raise DecodeError(
+                "Part of the file too large",
+                requirement="CPIS-MSG-005",
+                expected=f"at most {self._most_between} bytes in a record, and before the first",
+            )
+
+    def _closed(self) -> Iterator[etree._Element]:
+        for _, element in self._parser.read_events():
+            assert isinstance(element, etree._Element), "only end events were asked for"
+            self._since = 0
+            yield element
+
+    def close(self) -> Iterator[etree._Element]:
+        """The document is at its end.
+
+        Raises:
+            DecodeError: As `feed`, and when it is not whole.
+        """
+        if self._head is not None:
+            piece, self._head = self._head, None
+            refuse_prolog(piece)
+            yield from self._feed(piece)
+        self._gate.check(b"", last=True)
+        try:
+            self._root = self._parser.close()
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise _ill_formed(error) from error
+        yield from self._closed()
+
+    def root(self) -> etree._Element:
+        """The root of the closed document, with whatever was not removed from it."""
+        assert self._root is not None, "the document is not closed"
+        return self._root
+
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "encoding": "utf-8",
+    "resolve_entities": False,
+    "load_dtd": False,
+    "no_network": True,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+def _ill_formed(error: Exception) -> DecodeError:
+    return DecodeError(
+        "Not a well-formed XML document",
+        requirement="CPIS-MSG-001",
+        line=getattr(error, "lineno", None) or 0,
+        found=shortened(getattr(error, "msg", None) or error, 200),
     )
-    try:
-        return etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise DecodeError(
-            "Not a well-formed XML document",
-            requirement="CPIS-MSG-001",
-            line=getattr(error, "lineno", None) or 0,
-            found=shortened(getattr(error, "msg", None) or error, 200),
-        ) from error

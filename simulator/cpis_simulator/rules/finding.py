@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cpis_simulator.errors import DecodeError
+from cpis_simulator.errors import Fault, in_words
+from cpis_simulator.rules.sources import source_of
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -19,9 +20,14 @@ class Finding:
     Attributes:
         rule: Id of the requirement, such as `CPIS-DAT-029`.
         severity: `error` makes a message invalid, `warning` does not.
-        message: What is wrong, and what would have been right.
+        message: What is wrong, what would have been right, and what was found.
         line: Line in the file, 0 where it is not known.
         xpath: Where in the document, by local names.
+        record: Number of the record in an upload file, counted from 1; None where it is about no record.
+        expected: What would have been right.
+        found: What was there instead.
+        mend: What to do about it.
+        source: Document and section that say so.
     """
 
     rule: str
@@ -29,24 +35,53 @@ class Finding:
     message: str
     line: int = 0
     xpath: str = ""
+    record: int | None = None
+    expected: str = ""
+    found: str = ""
+    mend: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """What a rule function yields: the text, and where below the thing that was checked."""
+    """What a rule function yields: what is wrong, where below the thing that was checked, and how to mend it."""
 
-    message: str
+    what: str
     xpath: str = ""
     severity: str = ERROR
+    expected: object = ""
+    found: object = ""
+    mend: str = ""
 
 
-def findings(rule: str, breaches: Iterable[Breach], base: str = "") -> Iterator[Finding]:
+def findings(rule: str, breaches: Iterable[Breach], base: str = "", record: int | None = None) -> Iterator[Finding]:
     """The breaches of one rule as findings about a place."""
     for breach in breaches:
-        yield Finding(rule, breach.severity, breach.message, xpath=base + breach.xpath)
+        expected, found = str(breach.expected), str(breach.found)
+        yield Finding(
+            rule,
+            breach.severity,
+            in_words(breach.what, "", expected, found),
+            xpath=base + breach.xpath,
+            record=record,
+            expected=expected,
+            found=found,
+            mend=breach.mend,
+            source=source_of(rule),
+        )
 
 
-def finding_of(error: DecodeError) -> Finding:
-    """A decode error as a finding."""
-    plain = DecodeError(error.what, expected=error.expected, found=error.found, mend=error.mend)
-    return Finding(error.requirement, ERROR, str(plain), error.line, error.xpath)
+def finding_of(fault: Fault, record: int | None = None) -> Finding:
+    """A fault of form as a finding."""
+    return Finding(
+        fault.requirement,
+        ERROR,
+        in_words(fault.what, "", fault.expected, fault.found),
+        fault.line,
+        fault.xpath,
+        record,
+        fault.expected,
+        fault.found,
+        fault.mend,
+        source_of(fault.requirement),
+    )

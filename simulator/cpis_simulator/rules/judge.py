@@ -1,114 +1,191 @@
-"""Any CP-IS file or body, judged: decoded, then held against the rules.
+"""Any CP-IS file or body, judged: held against its schema, decoded, then against the rules.
 
 Source: CP-IS rules, sections 1 to 7 and 10a.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from email import policy
 from email.message import Message
 from email.parser import BytesParser
-from itertools import islice
+from itertools import chain
 from typing import Final
 
 from lxml import etree
 
 from cpis_simulator.codecs.access_notification import decode_access_notification
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
-from cpis_simulator.codecs.detect import EBXML_HEADER, kind_of
+from cpis_simulator.codecs.control_file import decode_control_file
+from cpis_simulator.codecs.detect import EBXML_HEADER, HEAD, kind_of
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
 from cpis_simulator.codecs.query import decode_query
-from cpis_simulator.codecs.reader import root_reader
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import SOAP, decode_soap
-from cpis_simulator.codecs.upload import decode_upload
-from cpis_simulator.codecs.xml import fault, line_of, local_name, parse_document
+from cpis_simulator.codecs.xml import fault, line_at, local_name, parse_document
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.rules.acknowledgement import check_acknowledgement
+from cpis_simulator.rules.control_file import check_control_file
 from cpis_simulator.rules.finding import ERROR, Finding, finding_of
 from cpis_simulator.rules.lookup import check_codes, check_query, check_reply, check_transmission
 from cpis_simulator.rules.notification import check_access_notification, check_inactive_notification
-from cpis_simulator.rules.upload import judge_upload
-from cpis_simulator.vocabulary import HL7, ROOT_OF_KIND, MessageKind
+from cpis_simulator.rules.upload import ALL_CHECKS
+from cpis_simulator.rules.upload_judge import UploadJudge
+from cpis_simulator.settings import BusinessCheck, FlagPlace
+from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
 
 _KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()}
 _INTERACTIONS: Final = frozenset(
     {MessageKind.QUERY, MessageKind.RESPONSE, MessageKind.QUERY_FAILED, MessageKind.APPLICATION_ACKNOWLEDGEMENT}
 )
-_STEP: Final = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
+MOST_FINDINGS: Final = 10_000
+"""Findings that a verdict keeps; a large file with a fault in each record has more than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a message is and whether it may be sent; `valid` means that no finding is an error."""
+    """What a message is and whether it may be sent.
+
+    Attributes:
+        kind: What it claims to be, or had to be.
+        valid: No finding is an error.
+        findings: The first thing to mend first: what concerns the whole file, then in the order of the document.
+        omitted: How many more findings there were than are kept.
+        records: Of an upload: how many it holds.
+    """
 
     kind: MessageKind
     valid: bool
     findings: tuple[Finding, ...]
+    omitted: int = 0
+    records: int | None = None
 
 
-def judge(body: bytes, kind: MessageKind | None = None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How to judge.
+
+    Attributes:
+        checks: Business checks that are switched on.
+        flag: Where the silent-read flag of Patch D may stand (setting `query.access_flag_place`).
+        most: How many findings to keep.
+    """
+
+    checks: Collection[BusinessCheck] = ALL_CHECKS
+    flag: FlagPlace = "anywhere"
+    most: int = MOST_FINDINGS
+
+
+def judge(body: bytes, kind: MessageKind | None = None, how: Judging | None = None) -> Verdict:
     """Judge one file or body.
 
     Args:
         body: All of it.
         kind: What it must be; without it, what it claims to be.
+        how: Settings; the defaults without it.
 
     Returns:
-        The verdict, its findings in the order of the document where they have a line. An envelope is judged with the
-        message inside.
+        The verdict. An envelope is judged with the message inside.
     """
-    kind = kind or kind_of(body)
-    try:
-        found = list(_judge(body, kind))
-    except DecodeError as error:
-        found = [finding_of(error)]
-    return Verdict(kind, all(finding.severity != ERROR for finding in found), tuple(found))
+    return judge_pieces([body], kind, how)
 
 
-def _judge(body: bytes, kind: MessageKind) -> Iterator[Finding]:
+def judge_pieces(pieces: Iterable[bytes], kind: MessageKind | None = None, how: Judging | None = None) -> Verdict:
+    """As `judge`, for a file that comes in pieces; an upload of any size is judged in bounded memory."""
+    how = how or Judging()
+    coming = iter(pieces)
+    head = b""
+    while len(head) < HEAD and (piece := next(coming, None)) is not None:
+        head += piece
+    kind = kind or kind_of(head)
+    gathered = _Gathered(how.most)
+    records: int | None = None
+    if kind is MessageKind.UPLOAD:
+        judging = UploadJudge(checks=how.checks)
+        try:
+            for piece in chain([head], coming):
+                gathered.take(judging.feed(piece))
+            gathered.take(judging.close())
+            gathered.take_first(judging.whole())
+        except DecodeError as error:
+            gathered.take_first(finding_of(fault) for fault in error.faults)
+        records = judging.records
+    else:
+        try:
+            gathered.take(_judge_whole(b"".join((head, *coming)), kind, how))
+        except DecodeError as error:
+            gathered.take_first(finding_of(fault) for fault in error.faults)
+    return gathered.verdict(kind, records)
+
+
+class _Gathered:
+    """Findings as they come, up to a number."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[Finding] = []
+        self._omitted = 0
+        self._errors = 0
+
+    def take(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self._errors += finding.severity == ERROR
+            if len(self._kept) < self._most:
+                self._kept.append(finding)
+            else:
+                self._omitted += 1
+
+    def take_first(self, findings: Iterable[Finding]) -> None:
+        """What concerns the whole file stands before everything else that was found."""
+        first = list(findings)
+        self._errors += sum(finding.severity == ERROR for finding in first)
+        self._kept = [*first, *self._kept]
+
+    def verdict(self, kind: MessageKind, records: int | None) -> Verdict:
+        return Verdict(kind, not self._errors, tuple(self._kept), self._omitted, records)
+
+
+def _judge_whole(body: bytes, kind: MessageKind, how: Judging) -> Iterable[Finding]:
     if kind is MessageKind.EBXML:
-        return _judge_ebxml(body)
+        return _judge_ebxml(body, how)
     if kind is MessageKind.SOAP:
-        return _judge_soap(body)
-    if kind in _INTERACTIONS:
-        return _judge_interaction(parse_document(body), kind)
-    if kind in _FILES:
-        return _with_lines(_FILES[kind](body), body)
+        return _judge_soap(body, how)
+    if kind is MessageKind.MESH_CONTROL:
+        return check_control_file(decode_control_file(body))
     root = parse_document(body)
+    if kind in _INTERACTIONS:
+        return _judge_interaction(root, kind, how)
+    if kind in _PAYLOADS:
+        return _with_lines(root, _PAYLOADS[kind](body))
     raise fault(root, "No CP-IS message has this root", "CPIS-MSG-003", found=local_name(root))
 
 
-_FILES: Final[dict[MessageKind, Callable[[bytes], list[Finding]]]] = {
-    MessageKind.UPLOAD: lambda body: judge_upload(decode_upload(body)),
+_PAYLOADS: Final[dict[MessageKind, Callable[[bytes], list[Finding]]]] = {
     MessageKind.ACKNOWLEDGEMENT: lambda body: check_acknowledgement(decode_acknowledgement(body)),
     MessageKind.ACCESS_NOTIFICATION: lambda body: check_access_notification(decode_access_notification(body)),
     MessageKind.INACTIVE_NOTIFICATION: lambda body: check_inactive_notification(decode_inactive_notification(body)),
 }
 
 
-def _judge_interaction(root: etree._Element, kind: MessageKind) -> Iterator[Finding]:
+def _judge_interaction(root: etree._Element, kind: MessageKind, how: Judging) -> Iterator[Finding]:
     name = ROOT_OF_KIND[kind]
     if local_name(root) != name:
-        root_reader(root, name)
+        raise fault(root, "Root element", "CPIS-MSG-003", expected=name, found=local_name(root))
     if kind is MessageKind.QUERY:
-        message = decode_query(root)
+        message = decode_query(root, flag=how.flag)
         found = [*check_transmission(message.transmission, name), *check_query(message.query)]
     else:
         reply = decode_reply(root)
         found = [*check_transmission(reply.transmission, name), *check_reply(reply)]
-    for finding in (*found, *check_codes(root)):
-        yield finding if finding.line else replace(finding, line=_line_at(root, finding.xpath))
+    yield from _with_lines(root, [*found, *check_codes(root)])
 
 
-def _judge_soap(body: bytes) -> Iterator[Finding]:
+def _judge_soap(body: bytes, how: Judging) -> Iterator[Finding]:
     message = decode_soap(body)
     if message.is_fault():
         return iter(())
-    return _judge_interaction(message.body_element, _kind_inside(message.body_element))
+    return _judge_interaction(message.body_element, _kind_inside(message.body_element), how)
 
 
 def _kind_inside(element: etree._Element) -> MessageKind:
@@ -118,7 +195,7 @@ def _kind_inside(element: etree._Element) -> MessageKind:
     return kind
 
 
-def _judge_ebxml(body: bytes) -> Iterator[Finding]:
+def _judge_ebxml(body: bytes, how: Judging) -> Iterator[Finding]:
     if body.lstrip()[:1] == b"<":
         _check_ebxml_header(body)
         return iter(())
@@ -127,7 +204,7 @@ def _judge_ebxml(body: bytes) -> Iterator[Finding]:
     found: list[Finding] = []
     for payload in payloads:
         root = parse_document(payload)
-        found.extend(_judge_interaction(root, _kind_inside(root)))
+        found.extend(_judge_interaction(root, _kind_inside(root), how))
     return iter(found)
 
 
@@ -156,27 +233,7 @@ def _check_ebxml_header(body: bytes) -> None:
         raise fault(root, "No ebXML header in the envelope", "CPIS-MSG-003", expected="eb:MessageHeader")
 
 
-def _with_lines(found: list[Finding], body: bytes) -> Iterator[Finding]:
-    if all(finding.line for finding in found):
-        return iter(found)
-    root = parse_document(body)
-    records = list(root.iterchildren(f"{{{HL7}}}record"))
-    return iter([f if f.line else replace(f, line=_line_at(root, f.xpath, records)) for f in found])
-
-
-def _line_at(root: etree._Element, xpath: str, records: Sequence[etree._Element] = ()) -> int:
-    """Line of the element at a path of local names, or of the nearest one above it.
-
-    `records` are the children of a large file, so that each need not be counted to.
-    """
-    current = root
-    for name, number in _STEP.findall(xpath.removeprefix(f"/{local_name(root)}")):
-        place = int(number or 1) - 1
-        if current is root and name == "record" and place < len(records):
-            child: etree._Element | None = records[place]
-        else:
-            child = next(islice(current.iterchildren(f"{{{HL7}}}{name}"), place, None), None)
-        if child is None:
-            break
-        current = child
-    return line_of(current)
+def _with_lines(root: etree._Element, found: Iterable[Finding]) -> Iterator[Finding]:
+    base = f"/{local_name(root)}"
+    for finding in found:
+        yield finding if finding.line else replace(finding, line=line_at(root, finding.xpath.removeprefix(base)))

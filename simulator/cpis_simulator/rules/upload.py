@@ -1,7 +1,7 @@
-"""What the official schema does not say about an upload file, by requirement.
+"""What the schema does not say about an upload file, by requirement.
 
-A record rule takes a record, a header rule the authority that sends, an upload rule the whole file. Each yields its
-breaches; the tables say which setting of `upload.business_checks` switches a rule off, where one does.
+A record rule takes a record, a header rule what stands before the records, a file rule header and count. Each yields
+its breaches; the tables say which setting of `upload.business_checks` switches a rule off, where one does.
 
 Source: CP-IS rules, sections 1, 2 and 10a; what the schemas do not enforce.
 """
@@ -17,12 +17,11 @@ from cpis_simulator.model import (
     FaultyRecord,
     Organisation,
     PlanRecord,
-    ProtectionPlan,
-    Subject,
     SubjectKind,
     Upload,
+    UploadHeader,
 )
-from cpis_simulator.rules.finding import ERROR, WARNING, Breach, Finding, findings
+from cpis_simulator.rules.finding import WARNING, Breach, Finding, finding_of, findings
 from cpis_simulator.settings import BusinessCheck, UploadSettings
 from cpis_simulator.vocabulary import PlanType
 
@@ -30,6 +29,7 @@ ALL_CHECKS: Final[frozenset[BusinessCheck]] = UploadSettings().business_checks
 
 _TELEPHONE: Final = re.compile(r"tel:\+?[0-9]*")
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{2,10}")
+_SENDER: Final = "/File/communicationFunctionSnd/organisation"
 
 
 # Records
@@ -37,77 +37,128 @@ _ODS_CODE: Final = re.compile(r"[A-Z0-9]{2,10}")
 
 def end_not_before_start(record: PlanRecord) -> Iterator[Breach]:
     """A plan cannot end before it starts; it may end in the same minute."""
-    for path, plan in _plans(record):
+    for number, plan in enumerate(record.plans, start=1):
         if plan.end is not None and plan.end < plan.start:
             yield Breach(
-                f"{plan.plan_type} ends {plan.end:%Y-%m-%d %H:%M}, before it starts {plan.start:%Y-%m-%d %H:%M}", path
+                f"{plan.plan_type} ends before it starts",
+                _plan_path(record, number),
+                expected=f"an end from {plan.start:%Y-%m-%d %H:%M} on",
+                found=f"{plan.end:%Y-%m-%d %H:%M}",
+                mend="Correct the start or the end; a plan entered in error gets a delete date.",
             )
 
 
 def plan_has_its_subject(record: PlanRecord) -> Iterator[Breach]:
     """An unborn child's plan needs the mother as unborn-child subject, the other plans a child."""
     kinds = {subject.kind for subject in record.subjects}
-    for path, plan in _plans(record):
+    for number, plan in enumerate(record.plans, start=1):
         if plan.plan_type is PlanType.UNBORN:
             if SubjectKind.MOTHER not in kinds:
-                yield Breach("unborn child protection plan without the mother as unborn-child subject", path)
+                yield Breach(
+                    "unborn child protection plan without the mother as unborn-child subject",
+                    _plan_path(record, number),
+                    mend="Send the mother as COCT_TP145100GB01.UnbornChild.",
+                )
         elif SubjectKind.CHILD not in kinds:
-            yield Breach(f"{plan.plan_type} without a child as subject", path)
+            yield Breach(
+                f"{plan.plan_type} without a child as subject",
+                _plan_path(record, number),
+                mend="Send the child as COCT_TP145101GB01.Child.",
+            )
 
 
 def check_digit_is_right(record: PlanRecord) -> Iterator[Breach]:
     """An NHS number has ten digits, the last of them a modulus-11 check digit."""
-    for path, subject in _subjects(record):
+    for number, subject in enumerate(record.subjects, start=1):
         if not nhs_number.is_valid(subject.nhs_number):
             yield Breach(
-                f"NHS number {nhs_number.masked(subject.nhs_number)} is not ten digits with a valid check digit", path
+                "NHS number",
+                _id_path(record, number),
+                expected="ten digits with a valid check digit",
+                found=nhs_number.masked(subject.nhs_number),
+                mend="Trace the number; a digit is probably mistyped.",
+            )
+
+
+def number_is_of_the_test_range(record: PlanRecord) -> Iterator[Breach]:
+    """Test files hold made-up people only."""
+    for number, subject in enumerate(record.subjects, start=1):
+        if nhs_number.is_valid(subject.nhs_number) and not nhs_number.is_synthetic(subject.nhs_number):
+            yield Breach(
+                "NHS number outside of the test range",
+                _id_path(record, number),
+                WARNING,
+                expected=f"{nhs_number.TEST_RANGE} and seven digits",
+                found=nhs_number.masked(subject.nhs_number),
+                mend="Never test with the data of real people.",
             )
 
 
 def names_are_not_empty(record: PlanRecord) -> Iterator[Breach]:
     """Given and family name say something."""
-    for path, subject in _subjects(record):
+    for number, subject in enumerate(record.subjects, start=1):
         for part, value in (("given", subject.given), ("family", subject.family)):
-            if not value.strip():
-                yield Breach(f"{part} name of the subject is empty", path)
+            if not value or value.isspace():
+                yield Breach(f"{part} name of the subject is empty", _subject_path(record, number))
 
 
 def local_id_names_its_authority(record: PlanRecord) -> Iterator[Breach]:
     """The assigning authority of a local id reads `<ODS code>:<name>`."""
-    for path, subject in _subjects(record):
+    for number, subject in enumerate(record.subjects, start=1):
         local = subject.local_id
         if local is not None and local.assigning_authority is not None:
             code, colon, name = local.assigning_authority.partition(":")
             if not (code and colon and name):
-                yield Breach(f"assigning authority {local.assigning_authority!r} is not <ODS code>:<name>", path)
+                yield Breach(
+                    "assigning authority of the local id",
+                    _id_path(record, number),
+                    expected="<ODS code>:<name>",
+                    found=repr(local.assigning_authority),
+                )
 
 
 def subjects_differ_in_kind(record: PlanRecord) -> Iterator[Breach]:
     """Two subjects are a child and a mother, never two of a kind."""
-    kinds = [subject.kind for subject in record.subjects]
-    if len(kinds) != len(set(kinds)):
-        yield Breach("two subjects of the same kind in one record", "/subject[2]")
+    if len(record.subjects) == 2 and record.subjects[0].kind is record.subjects[1].kind:
+        yield Breach(
+            "two subjects of the same kind in one record",
+            "/subject[2]",
+            expected="a child and a mother",
+            found=f"two of kind {record.subjects[0].kind}",
+            mend="Send a record for each of them.",
+        )
 
 
 class RecordRule(NamedTuple):
-    """A rule about one record; `check` names the setting that switches it off."""
+    """A rule about one record.
+
+    `check` names the setting that switches it off. `parts`: it looks at each plan or subject by itself, and so can be
+    asked about a record of which only some parts could be read.
+    """
 
     breaches: Callable[[PlanRecord], Iterator[Breach]]
     check: BusinessCheck | None = None
+    parts: bool = True
 
 
 RECORD_RULES: Final[dict[str, RecordRule]] = {
-    "CPIS-DAT-006": RecordRule(subjects_differ_in_kind),
+    "CPIS-DAT-006": RecordRule(subjects_differ_in_kind, parts=False),
     "CPIS-DAT-029": RecordRule(check_digit_is_right, "check-digit"),
+    "CPIS-DAT-030": RecordRule(number_is_of_the_test_range),
     "CPIS-MSG-008": RecordRule(local_id_names_its_authority),
     "CPIS-MSG-009": RecordRule(names_are_not_empty),
     "CPIS-MSG-013": RecordRule(end_not_before_start, "end-not-before-start"),
-    "CPIS-MSG-014": RecordRule(plan_has_its_subject, "plan-and-subject"),
+    "CPIS-MSG-014": RecordRule(plan_has_its_subject, "plan-and-subject", parts=False),
 }
 
 
 def check_record(
-    record: PlanRecord, *, checks: Collection[BusinessCheck] = ALL_CHECKS, base: str = ""
+    record: PlanRecord,
+    *,
+    checks: Collection[BusinessCheck] = ALL_CHECKS,
+    base: str = "",
+    number: int | None = None,
+    parts_only: bool = False,
 ) -> list[Finding]:
     """Judge one record that could be read.
 
@@ -115,23 +166,39 @@ def check_record(
         record: The record.
         checks: Business checks that are switched on.
         base: XPath of the record, put before each place.
+        number: Of the record in its file.
+        parts_only: Only some of its parts could be read: ask only the rules that look at each by itself.
     """
     return [
         finding
-        for rule, (breaches, check) in RECORD_RULES.items()
-        if check is None or check in checks
-        for finding in findings(rule, breaches(record), base)
+        for rule, (breaches, check, parts) in RECORD_RULES.items()
+        if (check is None or check in checks) and (parts or not parts_only)
+        for finding in findings(rule, breaches(record), base, number)
     ]
 
 
-def _plans(record: PlanRecord) -> Iterator[tuple[str, ProtectionPlan]]:
-    for number, plan in enumerate(record.plans, start=1):
-        yield f"/pertinentInformation[{number}]" if len(record.plans) > 1 else "/pertinentInformation", plan
+def is_sound(record: PlanRecord, checks: Collection[BusinessCheck] = ALL_CHECKS) -> bool:
+    """No rule has anything against the record; the short answer for the many records of a large file."""
+    for breaches, check, _ in RECORD_RULES.values():
+        if (check is None or check in checks) and next(breaches(record), None) is not None:
+            return False
+    return True
 
 
-def _subjects(record: PlanRecord) -> Iterator[tuple[str, Subject]]:
-    for number, subject in enumerate(record.subjects, start=1):
-        yield f"/subject[{number}]" if len(record.subjects) > 1 else "/subject", subject
+def _plan_path(record: PlanRecord, number: int) -> str:
+    return f"/pertinentInformation[{number}]" if len(record.plans) > 1 else "/pertinentInformation"
+
+
+def _subject_path(record: PlanRecord, number: int) -> str:
+    return f"/subject[{number}]" if len(record.subjects) > 1 else "/subject"
+
+
+def _id_path(record: PlanRecord, number: int) -> str:
+    """Where the NHS number of a subject stands."""
+    block = "COCT_TP145101GB01.Child/id"
+    if record.subjects[number - 1].kind is SubjectKind.MOTHER:
+        block = "COCT_TP145100GB01.UnbornChild/parentMotherPerson/playedMother/id"
+    return f"{_subject_path(record, number)}/{block}"
 
 
 # The header
@@ -141,15 +208,20 @@ def exactly_one_emergency_telephone(sender: Organisation) -> Iterator[Breach]:
     """One entry is the emergency duty number, and an entry that is there has digits."""
     emergency = [entry for entry in sender.telecom if "EC" in entry.use.split()]
     if len(emergency) != 1:
-        yield Breach(f"expected exactly one telephone with use EC, found {len(emergency)}")
+        yield Breach(
+            "telephones with use EC",
+            expected="exactly one",
+            found=len(emergency),
+            mend="The emergency duty team's number has use EC, the office's use WP.",
+        )
     if len(sender.telecom) > 2:
-        yield Breach(f"expected at most two telephones, found {len(sender.telecom)}")
+        yield Breach("telephones", expected="at most two", found=len(sender.telecom))
     for number, entry in enumerate(sender.telecom, start=1):
         path = f"/telecom[{number}]" if len(sender.telecom) > 1 else "/telecom"
         if not any(character.isdigit() for character in entry.value):
-            yield Breach(f"telephone with use {entry.use} has no number", path)
+            yield Breach(f"telephone with use {entry.use} has no number", path, mend="Give its digits after tel:.")
         if len(entry.use.split()) != 1:
-            yield Breach(f"telephone with uses {entry.use!r}, expected one use", path)
+            yield Breach("use of a telephone", path, expected="one", found=repr(entry.use))
 
 
 def telephones_have_their_form(sender: Organisation) -> Iterator[Breach]:
@@ -157,7 +229,7 @@ def telephones_have_their_form(sender: Organisation) -> Iterator[Breach]:
     for number, entry in enumerate(sender.telecom, start=1):
         if not _TELEPHONE.fullmatch(entry.value):
             path = f"/telecom[{number}]" if len(sender.telecom) > 1 else "/telecom"
-            yield Breach(f"expected tel: and digits only, found {entry.value!r}", path)
+            yield Breach("telephone number", path, expected="tel: and digits only", found=repr(entry.value))
 
 
 def authority_is_named(sender: Organisation) -> Iterator[Breach]:
@@ -165,7 +237,7 @@ def authority_is_named(sender: Organisation) -> Iterator[Breach]:
     if not sender.name:
         yield Breach("name of the authority is empty", "/name")
     if not _ODS_CODE.fullmatch(sender.ods_code):
-        yield Breach(f"{sender.ods_code!r} does not look like an ODS code", "/id", WARNING)
+        yield Breach("ODS code", "/id", WARNING, expected="capital letters and digits", found=repr(sender.ods_code))
 
 
 class HeaderRule(NamedTuple):
@@ -183,59 +255,72 @@ HEADER_RULES: Final = (
 )
 
 
-def check_header(upload: Upload, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> list[Finding]:
-    """Judge the authority's contact data; a fault here fails every record of the file (DAT-014)."""
-    base = "/File/communicationFunctionSnd/organisation"
+def check_authority(
+    authority: Organisation, base: str, *, checks: Collection[BusinessCheck] = ALL_CHECKS
+) -> list[Finding]:
+    """Judge an authority's contact data, wherever a message repeats them."""
     return [
         finding
         for rule, breaches, check in HEADER_RULES
         if check is None or check in checks
-        for finding in findings(rule, breaches(upload.sender), base)
+        for finding in findings(rule, breaches(authority), base)
     ]
+
+
+def check_header(header: UploadHeader | Upload, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> list[Finding]:
+    """Judge the authority's contact data; a fault here fails every record of the file (DAT-014)."""
+    return check_authority(header.sender, _SENDER, checks=checks)
 
 
 # The file
 
 
-def quantity_is_the_number_of_records(upload: Upload) -> Iterator[Breach]:
+def quantity_is_the_number_of_records(header: UploadHeader, count: int) -> Iterator[Breach]:
     """The declared quantity counts the records, faulty ones too."""
-    if upload.quantity != len(upload.records):
-        yield Breach(f"declared {upload.quantity} records, found {len(upload.records)}", "/transmissionQuantity")
+    if header.quantity != count:
+        yield Breach(
+            "number of records",
+            "/transmissionQuantity",
+            expected=f"{header.quantity}, as declared",
+            found=count,
+            mend="Count the records when all of them are written.",
+        )
 
 
-def file_id_is_a_sequence_number(upload: Upload) -> Iterator[Breach]:
+def file_id_is_a_sequence_number(header: UploadHeader, count: int) -> Iterator[Breach]:
     """A sequence number is digits; that it rises is seen over several files."""
-    if not (upload.file_id.isascii() and upload.file_id.removeprefix("-").isdigit()):
-        yield Breach(f"file id {upload.file_id!r} is not a sequence number", "/id")
+    if not (header.file_id.isascii() and header.file_id.removeprefix("-").isdigit()):
+        yield Breach("file id", "/id", expected="a sequence number", found=repr(header.file_id))
 
 
-def counts_are_not_negative(upload: Upload) -> Iterator[Breach]:
+def counts_are_not_negative(header: UploadHeader, count: int) -> Iterator[Breach]:
     """-1 is for replies only."""
-    if upload.quantity < 0:
-        yield Breach(f"quantity {upload.quantity} is negative", "/transmissionQuantity")
-    if upload.file_id.startswith("-"):
-        yield Breach(f"file id {upload.file_id} is negative", "/id")
+    if header.quantity < 0:
+        yield Breach("negative quantity", "/transmissionQuantity", found=header.quantity)
+    if header.file_id.startswith("-"):
+        yield Breach("negative file id", "/id", found=header.file_id)
 
 
-UPLOAD_RULES: Final[dict[str, Callable[[Upload], Iterator[Breach]]]] = {
+FILE_RULES: Final[dict[str, Callable[[UploadHeader, int], Iterator[Breach]]]] = {
     "CPIS-UPL-003": file_id_is_a_sequence_number,
     "CPIS-UPL-004": quantity_is_the_number_of_records,
     "CPIS-MSG-012": counts_are_not_negative,
 }
 
 
-def check_upload(upload: Upload) -> list[Finding]:
-    """Judge what concerns the file as a whole."""
-    return [f for rule, breaches in UPLOAD_RULES.items() for f in findings(rule, breaches(upload), "/File")]
+def check_file(header: UploadHeader, count: int) -> list[Finding]:
+    """Judge what concerns the file as a whole, once its records are counted."""
+    return [f for rule, breaches in FILE_RULES.items() for f in findings(rule, breaches(header, count), "/File")]
 
 
 def judge_upload(upload: Upload, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> list[Finding]:
-    """Every finding about a file: as a whole, its header, its records in order."""
-    found = [*check_upload(upload), *check_header(upload, checks=checks)]
+    """Every finding about a file that was read whole: its header, its records in order, the file."""
+    header = upload.header()
+    found = check_header(header, checks=checks)
     for number, record in enumerate(upload.records, start=1):
-        path = f"/File/record[{number}]" if len(upload.records) > 1 else "/File/record"
         if isinstance(record, FaultyRecord):
-            found.append(Finding(record.requirement, ERROR, record.reason, record.line, record.xpath))
+            found.extend(finding_of(fault, number) for fault in record.faults)
         else:
-            found.extend(check_record(record, checks=checks, base=f"{path}/CP-ISRecord"))
-    return found
+            base = f"/File/record[{number}]/CP-ISRecord"
+            found.extend(check_record(record, checks=checks, base=base, number=number))
+    return [*found, *check_file(header, len(upload.records))]

@@ -1,0 +1,129 @@
+"""An upload file judged as it comes, in memory that does not grow with it.
+
+Each record is judged by itself, so that a bad one never spoils its neighbours. For a bad one a second, slower look
+finds what its first fault hides, and asks the rules about those of its parts that can be read.
+
+Source: CP-IS rules UPL-014, UPL-022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from lxml import etree
+
+from cpis_simulator.codecs.parts import read_plan, read_subject
+from cpis_simulator.codecs.picking import find
+from cpis_simulator.codecs.schema import record_schema
+from cpis_simulator.codecs.structure import look_behind
+from cpis_simulator.codecs.upload_reader import Read, UploadReader, placed
+from cpis_simulator.codecs.xml import line_at, line_of, local_name, path_of
+from cpis_simulator.errors import DecodeError, Fault
+from cpis_simulator.model import FaultyRecord, PlanRecord, ProtectionPlan, Subject
+from cpis_simulator.rules.finding import Finding, finding_of
+from cpis_simulator.rules.upload import ALL_CHECKS, check_file, check_header, check_record, is_sound
+from cpis_simulator.settings import BusinessCheck
+
+
+class UploadJudge:
+    """Takes an upload piece by piece and says what is wrong with it.
+
+    Args:
+        checks: Business checks that are switched on.
+    """
+
+    def __init__(self, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> None:
+        """Nothing is read yet."""
+        self._checks = checks
+        self._reader = UploadReader(content_id="content-id" in checks, go_on=True)
+        self._lines: dict[str, int] = {}
+
+    @property
+    def records(self) -> int:
+        """How many records were judged so far."""
+        return self._reader.count
+
+    def feed(self, piece: bytes) -> Iterator[Finding]:
+        """Findings about the records that are whole with this piece, and about the header before the first.
+
+        Raises:
+            DecodeError: When the file cannot be read as an upload.
+        """
+        yield from self._judge(self._reader.feed(piece))
+
+    def close(self) -> Iterator[Finding]:
+        """Findings about records that were still inside the parser at the end of the file.
+
+        Raises:
+            DecodeError: As `feed`.
+        """
+        yield from self._judge(self._reader.close())
+
+    def whole(self) -> Iterator[Finding]:
+        """Findings about the file as a whole, once it is closed."""
+        if self._reader.header is not None:
+            for finding in check_file(self._reader.header, self._reader.count):
+                yield replace(finding, line=self._lines.get(finding.xpath, 0))
+
+    def _judge(self, records: Iterator[Read]) -> Iterator[Finding]:
+        for read in records:
+            if read.number == 1:
+                yield from self._judge_header(read.element)
+            if isinstance(read.record, FaultyRecord):
+                yield from _look_again(read, self._checks)
+            elif not is_sound(read.record, self._checks):
+                base = f"/File/record[{read.number}]/CP-ISRecord"
+                for finding in check_record(read.record, checks=self._checks, base=base, number=read.number):
+                    yield replace(finding, line=line_at(read.element[0], finding.xpath.removeprefix(base)))
+
+    def _judge_header(self, record: etree._Element) -> Iterator[Finding]:
+        root = record.getparent()
+        assert root is not None, "a record stands in a file"
+        self._lines = {f"/File/{local_name(e)}": line_of(e) for e in root}
+        for fault in self._reader.header_faults:
+            yield finding_of(fault)
+        if self._reader.header is not None:
+            for finding in check_header(self._reader.header, checks=self._checks):
+                yield replace(finding, line=line_at(root, finding.xpath.removeprefix("/File")))
+
+
+def _look_again(read: Read, checks: Collection[BusinessCheck]) -> Iterator[Finding]:
+    """Everything that is wrong with a faulty record, its first fault first."""
+    assert isinstance(read.record, FaultyRecord), "only a faulty record is looked at again"
+    faults, mended, unsound = look_behind(read.element, record_schema())
+    parts = _Parts(mended, unsound, agree="content-id" in checks)
+    for fault in placed((*faults, *parts.faults), read.number):
+        yield finding_of(fault, read.number)
+    if parts.plans or parts.subjects:
+        base = f"/File/record[{read.number}]/CP-ISRecord"
+        record = PlanRecord(tuple(parts.plans), tuple(parts.subjects))
+        for finding in check_record(record, checks=checks, base=base, number=read.number, parts_only=not parts.whole):
+            yield replace(finding, line=line_at(mended[0], finding.xpath.removeprefix(base)))
+
+
+class _Parts:
+    """The plans and subjects of a mended record that can be read; `whole` when those are all of them."""
+
+    def __init__(self, record: etree._Element, unsound: frozenset[str], *, agree: bool) -> None:
+        self.plans: list[ProtectionPlan] = []
+        self.subjects: list[Subject] = []
+        self.faults: list[Fault] = []
+        self.whole = True
+        inner = find(record, "CP-ISRecord")
+        for part in inner if inner is not None else ():
+            path = path_of(part)
+            if any(bad == path or bad.startswith(f"{path}/") for bad in unsound):
+                self.whole = False
+                continue
+            try:
+                self._read(part, agree)
+            except DecodeError as error:
+                self.whole = False
+                self.faults.extend(error.faults)
+
+    def _read(self, part: etree._Element, agree: bool) -> None:
+        if local_name(part) == "subject":
+            self.subjects.append(read_subject(part, agree=agree))
+        else:
+            self.plans.append(read_plan(part, agree=agree))
