@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from cpis_simulator.directory import DEFAULT_AUTHORITIES, RegisteredAuthority
 from cpis_simulator.model import (
     Access,
+    Acknowledgement,
     Author,
     AuthorName,
     FaultyRecord,
@@ -29,7 +30,7 @@ from cpis_simulator.service.lookups import LookUpOutcome, look_up
 from cpis_simulator.service.notifications import file_number
 from cpis_simulator.service.pds import TEST_PEOPLE, Person
 from cpis_simulator.service.register import Holding, StoredQuery
-from cpis_simulator.service.uploads import Standing, Unreadable, UploadOutcome, process_upload
+from cpis_simulator.service.uploads import Changes, Ingest, Standing, Unreadable, UploadOutcome, ingest_pieces
 from cpis_simulator.settings import Settings
 from cpis_simulator.vocabulary import PlanType
 
@@ -177,19 +178,30 @@ class MemoryRegister:
 
     def take(
         self,
-        file: Upload | Unreadable,
+        file: Upload | Unreadable | bytes,
         *,
         authority: RegisteredAuthority = Z99,
         choices: Settings | None = None,
         now: datetime = NOW,
-    ) -> UploadOutcome:
+    ) -> Taken:
         """Process a file and keep what comes of it, as the store does."""
-        outcome = process_upload(file, authority=authority, register=self, settings=choices or Settings(), now=now)
-        self.persons.update({p.nhs_number: p for p in outcome.learned})
-        self.held.update({(h.nhs_number, authority.ods_code): h for h in outcome.holdings})
+        choices = choices or Settings()
+        spool = MemorySpool(self)
+        ingest = Ingest(authority, spool, choices, now)
+        if isinstance(file, bytes):
+            agree = "content-id" in choices.upload.business_checks
+            outcome = ingest_pieces([file], ingest, spool.keep, content_id=agree)
+        elif isinstance(file, Unreadable):
+            outcome = ingest.refuse(file)
+        else:
+            outcome = _ingest(file, ingest, spool)
+        changes = spool.changes if outcome.standing is Standing.PROCESSED else Changes()
+        self.persons.update(changes.learned)
+        self.held.update({(number, authority.ods_code): held for number, held in changes.holdings.items()})
         if outcome.standing is not Standing.REJECTED:
             self.files[authority.ods_code, outcome.acknowledgement.file_id] = outcome.standing
-        return outcome
+        answer = replace(outcome.acknowledgement, results=tuple(changes.results), echoes=tuple(changes.echoes))
+        return Taken(answer, outcome.standing, outcome.reason, (*outcome.warnings, *changes.warnings), changes)
 
     def ask(
         self, message: QueryMessage | None = None, *, choices: Settings | None = None, now: datetime = NOW
@@ -199,6 +211,62 @@ class MemoryRegister:
         if outcome.query is not None:
             self.queries.append(outcome.query)
         return outcome
+
+
+@dataclass
+class Taken:
+    """What came of a file: its whole answer, and what it changed."""
+
+    acknowledgement: Acknowledgement
+    standing: Standing
+    reason: str
+    warnings: tuple[str, ...]
+    changes: Changes
+
+
+class MemorySpool:
+    """What a file has changed so far, over what a register holds."""
+
+    def __init__(self, register: MemoryRegister) -> None:
+        self.register = register
+        self.changes = Changes()
+
+    def keep(self, changes: Changes) -> None:
+        self.changes.holdings.update(changes.holdings)
+        self.changes.learned.update(changes.learned)
+        self.changes.results += changes.results
+        self.changes.echoes += changes.echoes
+        self.changes.warnings += changes.warnings
+
+    def is_pds_available(self) -> bool:
+        return self.register.is_pds_available()
+
+    def people(self, nhs_numbers: Collection[str]) -> Mapping[str, Person]:
+        learned = {n: self.changes.learned[n] for n in nhs_numbers if n in self.changes.learned}
+        return {**self.register.people(nhs_numbers), **learned}
+
+    def holdings_of(self, ods_code: str, nhs_numbers: Collection[str]) -> Mapping[str, Holding]:
+        changed = {n: self.changes.holdings[n] for n in nhs_numbers if n in self.changes.holdings}
+        return {**self.register.holdings_of(ods_code, nhs_numbers), **changed}
+
+    def last_file_number(self, ods_code: str) -> int | None:
+        return self.register.last_file_number(ods_code)
+
+    def standing_of_file(self, ods_code: str, file_id: str) -> str | None:
+        return self.register.standing_of_file(ods_code, file_id)
+
+
+def _ingest(file: Upload, ingest: Ingest, spool: MemorySpool) -> UploadOutcome:
+    """A file that was never bytes, some records at a time."""
+    if refusal := ingest.begin(file.header()):
+        return refusal
+    numbered = list(enumerate(file.records, start=1))
+    for first in range(0, len(numbered), 500):
+        changes = ingest.take(numbered[first : first + 500])
+        if isinstance(changes, UploadOutcome):
+            return changes
+        spool.keep(changes)
+    return ingest.finish(len(file.records))
 
 
 def people_with(number: str, **changes: object) -> list[Person]:

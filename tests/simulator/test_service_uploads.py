@@ -12,7 +12,7 @@ from cpis_simulator.codecs.upload import encode_upload
 from cpis_simulator.errors import Fault
 from cpis_simulator.model import Acknowledgement, FaultyRecord, Organisation, SubjectKind, Telecom
 from cpis_simulator.service.pds import PersonName
-from cpis_simulator.service.uploads import Standing, Unreadable, read_upload
+from cpis_simulator.service.uploads import Standing, Unreadable
 from cpis_simulator.settings import UploadSettings
 from cpis_simulator.vocabulary import MessageKind, PlanType
 from tests.official import schema_errors
@@ -109,7 +109,7 @@ def test_each_reason_of_the_demographic_service_has_its_code(subject, code):
     outcome = register.take(upload(record(subjects=[subject])))
     assert told(outcome.acknowledgement) == ("CPF04", 0, 1, [code])
     assert outcome.acknowledgement.results[0].detail == ()
-    assert outcome.holdings == () and register.held == {}
+    assert outcome.changes.holdings == {} and register.held == {}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_two_subjects_must_both_match_and_the_location_names_the_one_that_does_n
 )
 def test_a_file_that_is_no_upload_is_answered_with_cpf01_and_minus_one(body):
     register = MemoryRegister()
-    outcome = register.take(read_upload(body, UploadSettings()))
+    outcome = register.take(body)
     answer = outcome.acknowledgement
     assert told(answer) == ("CPF01", 0, 0, [])
     assert (answer.file_id, answer.quantity) == ("-1", -1)
@@ -200,8 +200,7 @@ def test_a_file_that_is_no_upload_is_answered_with_cpf01_and_minus_one(body):
 
 def test_a_cut_file_keeps_the_id_and_quantity_that_were_readable():
     body = encode_upload(upload(file_id="7"))
-    cut = read_upload(body[: body.index(b"<record>") + 20], UploadSettings())
-    answer = MemoryRegister().take(cut).acknowledgement
+    answer = MemoryRegister().take(body[: body.index(b"<record>") + 20]).acknowledgement
     assert (told(answer)[0], answer.file_id, answer.quantity) == ("CPF01", "7", 1)
 
 
@@ -376,7 +375,7 @@ def test_the_same_child_twice_in_a_file_ends_as_the_later_record_says():
 def test_a_file_of_many_chunks_is_stored_whole():
     records = [record(plan(start=f"20{10 + i % 15}-0{1 + i % 9}-{10 + i % 18}")) for i in range(1200)]
     outcome = MemoryRegister().take(upload(*records))
-    assert told(outcome.acknowledgement) == ("CPF02", 1200, 0, []) and len(outcome.holdings) == 1
+    assert told(outcome.acknowledgement) == ("CPF02", 1200, 0, []) and len(outcome.changes.holdings) == 1
 
 
 def test_a_name_that_a_person_had_before_is_enough():

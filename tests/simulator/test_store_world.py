@@ -16,10 +16,9 @@ from cpis_simulator.model import Access, AuthorName, DeviceAuthor, LocalId, Orga
 from cpis_simulator.service.lookups import look_up
 from cpis_simulator.service.notifications import notice
 from cpis_simulator.service.pds import TEST_PEOPLE, Person, PersonName
-from cpis_simulator.service.register import StoredQuery, upsert
+from cpis_simulator.service.register import Holding, StoredQuery, upsert
 from cpis_simulator.settings import Settings
 from cpis_simulator.store import rows
-from cpis_simulator.store.session import holding_rows
 from cpis_simulator.store.world import World
 from cpis_simulator.vocabulary import PlanType
 from tests.simulator.service_examples import (
@@ -56,6 +55,10 @@ HOLDING = upsert(
 )[ALPHA]
 
 
+def row(ods_code: str, holding: Holding) -> tuple[str, str, str]:
+    return holding.nhs_number, ods_code, rows.write_holding(holding)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(f"sqlite:///{tmp_path / 'world.db'}", people=TEST_PEOPLE)
@@ -79,8 +82,8 @@ def test_people_come_back_as_they_were(world):
 def test_holdings_come_back_as_they_were(world):
     other = replace(HOLDING, authority=Z98.organisation())
     with world.write() as session:
-        session.put_holdings(holding_rows("Z99", [HOLDING]))
-        session.put_holdings(holding_rows("Z98", [other]))
+        session.put_holdings([row("Z99", HOLDING)])
+        session.put_holdings([row("Z98", other)])
     with world.read() as session:
         assert session.holdings(ALPHA) == [other, HOLDING]
         assert session.holdings_of("Z99", [ALPHA, BRAVO]) == {ALPHA: HOLDING}
@@ -119,7 +122,7 @@ def test_the_store_and_the_register_in_memory_answer_the_same(world):
     memory = MemoryRegister()
     memory.held[ALPHA, "Z99"] = HOLDING
     with world.write() as session:
-        session.put_holdings(holding_rows("Z99", [HOLDING]))
+        session.put_holdings([row("Z99", HOLDING)])
     steps = [
         query(event=1), query(event=1), query(event=2, author=DEVICE), query(event=3, unscheduled=False),
         query(BRAVO, event=4), query(BRAVO, event=4), query(event=5, at=NOW + timedelta(hours=25)),
@@ -149,7 +152,7 @@ def test_file_ids_are_counted_by_what_was_processed(world):
 
 def test_a_failed_transaction_leaves_nothing(world):
     with pytest.raises(ZeroDivisionError), world.write(durable=True) as session:
-        session.put_holdings(holding_rows("Z99", [HOLDING]))
+        session.put_holdings([row("Z99", HOLDING)])
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         _ = 1 / 0
     with world.read() as session:
@@ -179,7 +182,7 @@ def test_whatever_could_change_a_judgement_raises_the_epoch(world):
 def test_a_reset_leaves_the_test_people_and_nothing_else(world):
     with world.write() as session:
         session.put_people([Person(BRAVO, PersonName("Bravo", "Testcase"), date(2012, 9, 20))])
-        session.put_holdings(holding_rows("Z99", [HOLDING]))
+        session.put_holdings([row("Z99", HOLDING)])
         session.put_file("Z99", "42", "processed")
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         session.add_claim("C", "Z99", "name", "archive", NOW)

@@ -22,20 +22,21 @@ from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
 from cpis_simulator.apps.drop_delivery import Delivery, recorded_deliveries
-from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
+from cpis_simulator.codecs.acknowledgement import write_acknowledgement
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name, response_name
-from cpis_simulator.model import Upload
-from cpis_simulator.service.uploads import Standing, Unreadable, UploadOutcome, process_upload, read_upload
+from cpis_simulator.service.uploads import Changes, Ingest, Standing, Unreadable, UploadOutcome, ingest_pieces
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
-from cpis_simulator.store.session import holding_rows
+from cpis_simulator.store.spool import Spool, SpooledRegister
 from cpis_simulator.store.world import World
 from cpis_simulator.transport.folders import make_private
 from cpis_simulator.vocabulary import MessageKind
 
 LOG: Final = logging.getLogger(__name__)
+_PIECE: Final = 1 << 18
+"""Bytes of an upload that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Claims:
         world: Where uploads are stored.
         journal: Where evidence goes, if anywhere.
         delivery: Sends the answers.
+        spools: A private folder for what a file changes while it is judged.
         settings: Every choice about uploads.
         ids: Gives upper-case UUIDs, never the same twice.
         real_now: Real time; the world's clock is counted from it.
@@ -81,6 +83,7 @@ class Claims:
         world: World,
         journal: Journal | None,
         delivery: Delivery,
+        spools: Path,
         settings: Settings,
         *,
         ids: Callable[[], str],
@@ -90,6 +93,7 @@ class Claims:
         self._world = world
         self._journal = journal
         self._delivery = delivery
+        self._spools = spools
         self._settings = settings
         self._ids = ids
         self._real_now = real_now
@@ -180,12 +184,10 @@ class Claims:
                 session.add_claim(claim.claim_id, ods, claim.path.name, "archive", self._real_now())
             LOG.info("event=upload_left_unanswered authority=%s name=%r", ods, claim.path.name)
             return "archive"
-        upload = self._read(claim)
-        crash_point("after-parse")
-        while (outcome := self._try(claim, upload)) is None:
+        while (outcome := self._try(claim)) is None:
             LOG.info("event=upload_judged_anew authority=%s reason=world-changed", ods)
         for warning in outcome.warnings:
-            LOG.warning("event=upload_warning authority=%s name=%r text=%r", ods, claim.path.name, warning)
+            self._warn(claim, warning)
         answer = outcome.acknowledgement
         LOG.info(
             "event=upload_answered authority=%s file_id=%s code=%s stored=%d failed=%d reason=%r",
@@ -193,37 +195,60 @@ class Claims:
         )  # fmt: skip
         return _destination(outcome)
 
-    def _read(self, claim: Claim) -> Upload | Unreadable:
-        size, limit = claim.path.stat().st_size, self._settings.files.max_bytes
-        if size > limit:
-            return Unreadable(f"the file has {size} bytes, more than the {limit} that are read")
-        return read_upload(claim.path.read_bytes(), self._settings.upload)
-
-    def _try(self, claim: Claim, upload: Upload | Unreadable) -> UploadOutcome | None:
+    def _try(self, claim: Claim) -> UploadOutcome | None:
         """Judge the file against the world as it is, and store that; None when the world changed in between.
 
-        Judging a large file takes seconds; it only reads, so that lookups go on. Storing is quick.
+        Judging a large file takes seconds; it only reads, so that lookups go on. What it changes is set aside
+        meanwhile. Storing is quick.
         """
+        spool = Spool(self._spools / claim.claim_id)
+        try:
+            with self._world.read() as session:
+                epoch, now = session.state().epoch, session.now(self._real_now())
+                ingest = Ingest(claim.authority, SpooledRegister(session, spool), self._settings, now)
+                outcome = self._ingest(claim, ingest, spool)
+            crash_point("after-parse")
+            return outcome if self._store(claim, outcome, spool, epoch, now) else None
+        finally:
+            spool.close()
+
+    def _ingest(self, claim: Claim, ingest: Ingest, spool: Spool) -> UploadOutcome:
+        size, limit = claim.path.stat().st_size, self._settings.files.max_bytes
+        if size > limit:
+            return ingest.refuse(Unreadable(f"the file has {size} bytes, more than the {limit} that are read"))
+
+        def keep(changes: Changes) -> None:
+            spool.keep(changes)
+            for warning in changes.warnings:
+                self._warn(claim, warning)
+
+        content_id = "content-id" in self._settings.upload.business_checks
+        with claim.path.open("rb") as file:
+            return ingest_pieces(iter(lambda: file.read(_PIECE), b""), ingest, keep, content_id=content_id)
+
+    def _warn(self, claim: Claim, text: str) -> None:
         ods, name = claim.authority.ods_code, claim.path.name
-        with self._world.read() as session:
-            epoch, now = session.state().epoch, session.now(self._real_now())
-            outcome = process_upload(
-                upload, authority=claim.authority, register=session, settings=self._settings, now=now
-            )
-        body = encode_acknowledgement(outcome.acknowledgement)
-        held = holding_rows(ods, outcome.holdings)
+        LOG.warning("event=upload_warning authority=%s name=%r text=%r", ods, name, text)
+
+    def _store(self, claim: Claim, outcome: UploadOutcome, spool: Spool, epoch: int, now: datetime) -> bool:
+        """Store what the file changes together with its answer; nothing of it when the world changed meanwhile."""
+        ods, name, delivery = claim.authority.ods_code, claim.path.name, self._ids()
+        processed = outcome.standing is Standing.PROCESSED
+        results, echoes = (spool.results(), spool.echoes()) if processed else ((), ())
+        body = self._delivery.prepare(delivery, write_acknowledgement(outcome.acknowledgement, results, echoes))
         with self._world.write(durable=True) as session:
             if session.state().epoch != epoch:
-                return None
-            session.learn_people(outcome.learned)
-            session.put_holdings(held)
+                self._delivery.discard(delivery)
+                return False
+            if processed:
+                session.learn_people(spool.learned())
+                session.put_holdings(spool.holding_rows(ods))
             if outcome.standing is not Standing.REJECTED:
                 session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing)
             session.add_claim(claim.claim_id, ods, name, _destination(outcome), self._real_now())
-            kind = MessageKind.ACKNOWLEDGEMENT
-            session.add_delivery(self._ids(), ods, kind, response_name(name, now), body)
+            session.add_delivery(delivery, ods, MessageKind.ACKNOWLEDGEMENT, response_name(name, now), body)
             crash_point("inside-commit")
-        return outcome
+        return True
 
 
 def _destination(outcome: UploadOutcome) -> str:

@@ -3,6 +3,8 @@
 Theory of operation. A row of the outbox is `pending` from the transaction that made it. Its bytes are written to a
 private file and the row is marked `staged` with the name under which it will appear; then the private file is renamed
 into the receiving folder, which is the delivery, and evidence of it is written; then the row is marked `delivered`.
+A body that is too large to be a value in the store is written to its private file before the row is made; a second name
+of that file keeps its bytes for the evidence, because the authority may take the delivered one at once.
 Whatever a crash interrupts can be told apart afterwards: `pending`, nothing has been seen, write again; `staged` with
 the private file there, rename; `staged` without it, it was delivered, and evidence is looked up by the delivery's id.
 """
@@ -12,7 +14,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +30,9 @@ from cpis_simulator.transport.folders import write_whole
 
 LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 32
+_LARGE: Final = 1024 * 1024
+"""Bytes beyond which a body is no value in the store but a staged file."""
+_KEPT: Final = ".kept"
 
 
 class Delivery:
@@ -69,6 +75,34 @@ class Delivery:
                 delivered += self._finish(self._stage(rows))
         return delivered
 
+    def prepare(self, delivery: str, pieces: Iterable[str]) -> bytes | None:
+        """The body of a file that is to be delivered; None when it is so large that it was staged instead.
+
+        Raises:
+            OSError: When it cannot be staged.
+        """
+        held: list[bytes] = []
+        size = 0
+        coming = (piece.encode() for piece in pieces)
+        for piece in coming:
+            held.append(piece)
+            size += len(piece)
+            if size > _LARGE:
+                write_whole(self._staging / delivery, chain(held, coming))
+                return None
+        return b"".join(held)
+
+    def discard(self, delivery: str) -> None:
+        """Forget a file that was prepared and will not be delivered."""
+        (self._staging / delivery).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what a crash left of files that were prepared and never came to be deliveries."""
+        with self.lock, self._world.read() as session:
+            for file in self._staging.iterdir():
+                if not session.has_delivery(file.name.removesuffix(_KEPT)):
+                    file.unlink()
+
     def forget(self) -> None:
         """Remove what was staged; the world it belonged to is gone."""
         with self.lock:
@@ -99,7 +133,10 @@ class Delivery:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 name = free_name(row.name, _is_taken(folder, taken))
-                write_whole(self._staging / row.delivery, row.body)
+                if row.body is not None:
+                    write_whole(self._staging / row.delivery, row.body)
+                elif self._journal is not None:
+                    self._keep_name(row.delivery)
             except OSError as error:
                 self._problems.tell(_key(row), _cannot(folder, error))
                 continue
@@ -110,6 +147,12 @@ class Delivery:
             with self._world.write(durable=True) as session:
                 session.mark_staged(names)
         return staged
+
+    def _keep_name(self, delivery: str) -> None:
+        """Give a staged file a second name, from which its evidence is written."""
+        kept = self._staging / f"{delivery}{_KEPT}"
+        if not kept.exists():
+            os.link(self._staging / delivery, kept)
 
     def _finish(self, rows: Sequence[OutboxRow]) -> int:
         """Let staged files appear, write evidence of it, and be done with them."""
@@ -154,7 +197,10 @@ class Delivery:
             "kind": row.kind,
             "delivery": row.delivery,
         }
-        self._journal.append(FILE_DROP, sender="service", receiver="authority", headers=headers, body=row.body)
+        kept = self._staging / f"{row.delivery}{_KEPT}"
+        body = kept if row.body is None else row.body
+        self._journal.append(FILE_DROP, sender="service", receiver="authority", headers=headers, body=body)
+        kept.unlink(missing_ok=True)
         crash_point("after-evidence")
 
     def _recorded(self) -> set[str]:

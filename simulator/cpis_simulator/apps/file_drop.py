@@ -86,7 +86,8 @@ class FileDrop:
         self.problems = Problems()
         receiving = {ods: folders.response for ods, folders in self.folders.items()}
         self.delivery = Delivery(world, journal, self._private / "outbox", receiving, self.problems)
-        self._claims = Claims(world, journal, self.delivery, settings, ids=ids, real_now=real_now)
+        self._spools = self._private / "spool"
+        self._claims = Claims(world, journal, self.delivery, self._spools, settings, ids=ids, real_now=real_now)
         self._held_open = ExitStack()
         self._ingesting = threading.RLock()
         self._wake = threading.Event()
@@ -110,6 +111,9 @@ class FileDrop:
         """
         self._make_folders()
         self._held_open.enter_context(endpoint_lock(self._private / "lock", self._root))
+        for left in self._spools.iterdir():  # By a crash; its claim is worked off anew.
+            left.unlink()
+        self.delivery.sweep()
         self._stopping.clear()
         self._watch.start()
         for name, work in (("cpis-uploads", self._take_uploads), ("cpis-delivery", self._empty_outbox)):
@@ -166,7 +170,7 @@ class FileDrop:
     def _make_folders(self) -> None:
         folder = self._root
         try:
-            for folder in (self._private, self._private / "claims", self._private / "outbox"):
+            for folder in (self._private, self._private / "claims", self._private / "outbox", self._spools):
                 make_private(folder)
             for folders in self.folders.values():
                 for folder in (folders.claims, folders.archive, folders.failed):

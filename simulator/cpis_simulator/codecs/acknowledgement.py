@@ -5,6 +5,8 @@ Source: CP-IS DMS 1.0-RC5, REPC_MT000003GB01.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from lxml import etree
 
 from cpis_simulator.codecs.parts import (
@@ -27,26 +29,45 @@ from cpis_simulator.vocabulary import OID_RECORD_RESPONSE, MessageKind
 
 def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
     """Write the reply to an upload file."""
+    results = (write_result(result) for result in acknowledgement.results)
+    echoes = (write_echo(echo) for echo in acknowledgement.echoes)
+    return "".join(write_acknowledgement(acknowledgement, results, echoes)).encode()
+
+
+def write_acknowledgement(
+    acknowledgement: Acknowledgement, results: Iterable[str], echoes: Iterable[str]
+) -> Iterator[str]:
+    """Write a reply piece by piece, for a file of which many records failed.
+
+    Args:
+        acknowledgement: All but its own results and echoes, which are left out.
+        results: As `write_result` writes them, in the order of the file.
+        echoes: As `write_echo` writes them.
+    """
     codes = "".join(
         f"<acknowledgementFileDetail>{_write_code(code)}</acknowledgementFileDetail>"
         for code in acknowledgement.file_codes
     )
-    results = "".join(_write_result(result) for result in acknowledgement.results)
-    parts = [
-        f"{DECLARATION}<FileResponse {NAMESPACES}>\n",
-        f'<creationTime value="{write_time(acknowledgement.creation_time)}"/>\n',
-        f"{write_id('id', extension=acknowledgement.file_id)}\n",
-        f'<transmissionQuantity value="{acknowledgement.quantity}"/>\n',
-        f"<acknowledgementFile>{codes}</acknowledgementFile>\n",
-        f"<acknowledgementRecord>\n{results}</acknowledgementRecord>\n" if results else "",
+    yield (
+        f"{DECLARATION}<FileResponse {NAMESPACES}>\n"
+        f'<creationTime value="{write_time(acknowledgement.creation_time)}"/>\n'
+        f"{write_id('id', extension=acknowledgement.file_id)}\n"
+        f'<transmissionQuantity value="{acknowledgement.quantity}"/>\n'
+        f"<acknowledgementFile>{codes}</acknowledgementFile>\n"
+    )
+    begun = False
+    for result in results:
+        yield result if begun else f"<acknowledgementRecord>\n{result}"
+        begun = True
+    yield "</acknowledgementRecord>\n" if begun else ""
+    yield (
         f"<communicationFunctionRcv>{write_organisation('organisation', acknowledgement.receiver)}"
-        "</communicationFunctionRcv>\n",
-        _write_count("failedReturnedCP-ISRecords", acknowledgement.failed),
-        *(_write_echo(echo) for echo in acknowledgement.echoes),
-        _write_count("successfulReturnedCP-ISRecords", acknowledgement.stored),
-        "</FileResponse>\n",
-    ]
-    return "".join(parts).encode()
+        "</communicationFunctionRcv>\n"
+    )
+    yield _write_count("failedReturnedCP-ISRecords", acknowledgement.failed)
+    yield from echoes
+    yield _write_count("successfulReturnedCP-ISRecords", acknowledgement.stored)
+    yield "</FileResponse>\n"
 
 
 def _write_count(name: str, count: int) -> str:
@@ -58,7 +79,8 @@ def _write_code(code: Coded, name: str = "code") -> str:
     return f'<{name} code="{attribute(code.code)}"{system} displayName="{attribute(code.display_name)}"/>'
 
 
-def _write_result(result: RecordResult) -> str:
+def write_result(result: RecordResult) -> str:
+    """What became of one record."""
     plain = _write_code(Coded(result.code, result.display_name, OID_RECORD_RESPONSE))
     # CE has no other place for a second code than its translations (ACK-006).
     translations = "".join(_write_code(detail, "translation") for detail in result.detail)
@@ -69,7 +91,8 @@ def _write_result(result: RecordResult) -> str:
     )
 
 
-def _write_echo(echo: Echo) -> str:
+def write_echo(echo: Echo) -> str:
+    """A record repeated in a reply."""
     if echo.valid:
         subjects = "".join(write_subject(subject) for subject in echo.subjects)
         body = f"<validCP-ISRecord>{subjects}</validCP-ISRecord>"

@@ -227,7 +227,9 @@ def _unexpected(child: etree._Element, expected: Sequence[str]) -> _Problem:
         fault = _fault(child, rule, said, expected=f"at most {before}", found=total, mend="Leave the last one out.")
         return _Problem(fault, child, drop)
     awaited = next((e for e in child.itersiblings() if str(e.tag) in expected), None)
-    if expected and awaited is None:
+    # What may come again, and was there already, is not missing.
+    satisfied = any(str(e.tag) in expected for e in child.itersiblings(preceding=True))
+    if expected and awaited is None and not satisfied:
         return _missing(parent, expected, before=child)
     if awaited is not None:
 

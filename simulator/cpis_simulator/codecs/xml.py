@@ -27,6 +27,8 @@ _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
 _SKIPPED = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _STEP = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
+_PLACE = re.compile(r", line \d+, column \d+$")
+_LINE = re.compile(r"\bline (\d+)")
 _BOM = b"\xef\xbb\xbf"
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -226,6 +228,10 @@ class Utf8Gate:
         self._before = 0
         self._lines = 1
 
+    def is_empty(self) -> bool:
+        """Nothing came by."""
+        return self._before == 0
+
     def check(self, piece: bytes, *, last: bool = False) -> None:
         """Refuse a piece with bytes that are none.
 
@@ -250,82 +256,98 @@ class Utf8Gate:
         self._lines += piece.count(b"\n")
 
 
+class DocumentGate:
+    """Lets a document through piece by piece, unless its encoding or its prolog is refused."""
+
+    def __init__(self) -> None:
+        """At the beginning."""
+        self._utf8 = Utf8Gate()
+        self._head: bytes | None = b""
+
+    def admit(self, piece: bytes) -> bytes:
+        """What may go on to a parser; nothing as long as the root has not begun.
+
+        Raises:
+            DecodeError: With `CPIS-MSG-001` or `CPIS-MSG-002`.
+        """
+        if self._head is not None:
+            self._head += piece
+            if prolog_end(self._head) + len(b"<!DOCTYPE") > len(self._head) < _LONGEST_PROLOG:
+                return b""
+            piece, self._head = self._head, None
+            refuse_prolog(piece)
+        self._utf8.check(piece)
+        return piece
+
+    def close(self) -> bytes:
+        """What was held back, now that the document is at its end.
+
+        Raises:
+            DecodeError: As `admit`.
+        """
+        piece, self._head = self._head or b"", None
+        if piece or self._utf8.is_empty():
+            refuse_prolog(piece)
+        self._utf8.check(piece, last=True)
+        return piece
+
+
 class PieceParser:
     """Parses one document piece by piece, and hands out the elements of one name when they are whole.
 
     Args:
         tag: Clark name of these elements.
         most_between: Bytes that may come from the end of one of them to the end of the next.
+
+    Attributes:
+        lines_before: Lines of the document that did not come here, and are added to those of errors.
     """
 
     def __init__(self, tag: str, *, most_between: int) -> None:
         """Nothing is read yet."""
+        self.lines_before = 0
         self._parser = etree.XMLPullParser(events=("end",), tag=tag, **_OPTIONS)
-        self._gate = Utf8Gate()
         self._most_between = most_between
-        self._head: bytes | None = b""
         self._since = 0
-        self._root: etree._Element | None = None
 
-    def feed(self, piece: bytes) -> Iterator[etree._Element]:
-        """The elements that are whole with this piece; each may be emptied and removed before the next is asked for.
+    def feed(self, piece: bytes) -> list[etree._Element]:
+        """The elements that are whole with this piece; each may be emptied and removed afterwards.
 
         Raises:
-            DecodeError: When this is no well-formed UTF-8 document, has a document type declaration, or holds too much
-                between two of its elements.
+            DecodeError: When this is no well-formed document, or holds too much between two of its elements.
         """
-        if self._head is not None:
-            self._head += piece
-            if prolog_end(self._head) + len(b"<!DOCTYPE") > len(self._head) < self._most_between:
-                return
-            piece, self._head = self._head, None
-            refuse_prolog(piece)
-        yield from self._feed(piece)
-
-    def _feed(self, piece: bytes) -> Iterator[etree._Element]:
-        self._gate.check(piece)
         self._since += len(piece)
         try:
             self._parser.feed(piece)
         except (etree.XMLSyntaxError, ValueError) as error:
-            raise _ill_formed(error) from error
-        yield from self._closed()
-        if self._since > self._most_between + len(piece):
+            raise _ill_formed(error, self.lines_before) from error
+        # A prefix that is not declared is told at the end only, when nobody knows any more how to count its line.
+        if len(log := self._parser.feed_error_log):
+            raise _ill_formed(log[0], self.lines_before)
+        elements = [element for _, element in self._parser.read_events() if isinstance(element, etree._Element)]
+        if elements:
+            self._since = 0
+        elif self._since > self._most_between:
             raise DecodeError(
                 "Part of the file too large",
                 requirement="CPIS-MSG-005",
                 expected=f"at most {self._most_between} bytes in a record, and before the first",
             )
+        return elements
 
-    def _closed(self) -> Iterator[etree._Element]:
-        for _, element in self._parser.read_events():
-            assert isinstance(element, etree._Element), "only end events were asked for"
-            self._since = 0
-            yield element
-
-    def close(self) -> Iterator[etree._Element]:
-        """The document is at its end.
+    def close(self) -> etree._Element:
+        """The root, now that the document is at its end, with whatever was not removed from it.
 
         Raises:
-            DecodeError: As `feed`, and when it is not whole.
+            DecodeError: When it is not whole.
         """
-        if self._head is not None:
-            piece, self._head = self._head, None
-            refuse_prolog(piece)
-            yield from self._feed(piece)
-        self._gate.check(b"", last=True)
         try:
-            self._root = self._parser.close()
+            return self._parser.close()
         except (etree.XMLSyntaxError, ValueError) as error:
-            raise _ill_formed(error) from error
-        yield from self._closed()
-
-    def root(self) -> etree._Element:
-        """The root of the closed document, with whatever was not removed from it."""
-        assert self._root is not None, "the document is not closed"
-        return self._root
+            raise _ill_formed(error, self.lines_before) from error
 
 
+_LONGEST_PROLOG: Final = 1024 * 1024
 _OPTIONS: Final[dict[str, Any]] = {
     "encoding": "utf-8",
     "resolve_entities": False,
@@ -337,10 +359,15 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-def _ill_formed(error: Exception) -> DecodeError:
+def _ill_formed(error: object, lines_before: int = 0) -> DecodeError:
+    """The refusal of what libxml2 says: an exception of its, or an entry of its log."""
+    line = getattr(error, "lineno", None) or getattr(error, "line", None) or 0
+    # libxml2's own numbers are wrong where a part of the document did not come by.
+    said = _PLACE.sub("", str(getattr(error, "msg", None) or getattr(error, "message", None) or error))
+    said = _LINE.sub(lambda found: f"line {int(found[1]) + lines_before}", said)
     return DecodeError(
         "Not a well-formed XML document",
         requirement="CPIS-MSG-001",
-        line=getattr(error, "lineno", None) or 0,
-        found=shortened(getattr(error, "msg", None) or error, 200),
+        line=line + lines_before if line else 0,
+        found=shortened(said, 200),
     )

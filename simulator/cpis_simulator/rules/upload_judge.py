@@ -69,17 +69,14 @@ class UploadJudge:
     def _judge(self, records: Iterator[Read]) -> Iterator[Finding]:
         for read in records:
             if read.number == 1:
-                yield from self._judge_header(read.element)
+                yield from self._judge_header()
             if isinstance(read.record, FaultyRecord):
                 yield from _look_again(read, self._checks)
             elif not is_sound(read.record, self._checks):
-                base = f"/File/record[{read.number}]/CP-ISRecord"
-                for finding in check_record(read.record, checks=self._checks, base=base, number=read.number):
-                    yield replace(finding, line=line_at(read.element[0], finding.xpath.removeprefix(base)))
+                yield from _judge_sound_form(read, read.record, read.tree()[0], self._checks)
 
-    def _judge_header(self, record: etree._Element) -> Iterator[Finding]:
-        root = record.getparent()
-        assert root is not None, "a record stands in a file"
+    def _judge_header(self) -> Iterator[Finding]:
+        root = self._reader.root()
         self._lines = {f"/File/{local_name(e)}": line_of(e) for e in root}
         for fault in self._reader.header_faults:
             yield finding_of(fault)
@@ -88,18 +85,30 @@ class UploadJudge:
                 yield replace(finding, line=line_at(root, finding.xpath.removeprefix("/File")))
 
 
+def _judge_sound_form(
+    read: Read,
+    record: PlanRecord,
+    inner: etree._Element,
+    checks: Collection[BusinessCheck],
+    *,
+    parts_only: bool = False,
+) -> Iterator[Finding]:
+    """What the rules say of a record, or of the parts of it that could be read; `inner` has their lines."""
+    base = f"/File/record[{read.number}]/CP-ISRecord"
+    for finding in check_record(record, checks=checks, base=base, number=read.number, parts_only=parts_only):
+        yield replace(finding, line=line_at(inner, finding.xpath.removeprefix(base)) + read.lines_before)
+
+
 def _look_again(read: Read, checks: Collection[BusinessCheck]) -> Iterator[Finding]:
     """Everything that is wrong with a faulty record, its first fault first."""
     assert isinstance(read.record, FaultyRecord), "only a faulty record is looked at again"
-    faults, mended, unsound = look_behind(read.element, record_schema())
+    faults, mended, unsound = look_behind(read.tree(), record_schema())
     parts = _Parts(mended, unsound, agree="content-id" in checks)
-    for fault in placed((*faults, *parts.faults), read.number):
+    for fault in placed((*faults, *parts.faults), read.number, read.lines_before):
         yield finding_of(fault, read.number)
     if parts.plans or parts.subjects:
-        base = f"/File/record[{read.number}]/CP-ISRecord"
         record = PlanRecord(tuple(parts.plans), tuple(parts.subjects))
-        for finding in check_record(record, checks=checks, base=base, number=read.number, parts_only=not parts.whole):
-            yield replace(finding, line=line_at(mended[0], finding.xpath.removeprefix(base)))
+        yield from _judge_sound_form(read, record, mended[0], checks, parts_only=not parts.whole)
 
 
 class _Parts:

@@ -67,8 +67,8 @@ class StoredQuery:
     listed: bool
 
 
-class Register(Protocol):
-    """The persistence that the core reads from."""
+class UploadRegister(Protocol):
+    """What an upload needs to know of what is held."""
 
     def is_pds_available(self) -> bool:
         """The demographic service answers."""
@@ -79,14 +79,18 @@ class Register(Protocol):
     def holdings_of(self, ods_code: str, nhs_numbers: Collection[str]) -> Mapping[str, Holding]:
         """One authority's holdings under these numbers."""
 
-    def holdings(self, nhs_number: str) -> Sequence[Holding]:
-        """All authorities' holdings under a number, by ODS code."""
-
     def last_file_number(self, ods_code: str) -> int | None:
         """The highest sequence number that was processed for the authority."""
 
     def standing_of_file(self, ods_code: str, file_id: str) -> str | None:
         """`processed` or `unavailable` where a file of that id was answered, else None."""
+
+
+class Register(UploadRegister, Protocol):
+    """The persistence that the core reads from."""
+
+    def holdings(self, nhs_number: str) -> Sequence[Holding]:
+        """All authorities' holdings under a number, by ODS code."""
 
     def earlier_query(self, query: Query) -> bool | None:
         """The query (number, event id, silence) came before: whether it found a record then, else None."""
@@ -119,6 +123,8 @@ def subject_of(plan: ProtectionPlan, subjects: Sequence[Subject]) -> Subject:
 
     Where no such subject is in the record (the check is switched off), the first one.
     """
+    if len(subjects) == 1:
+        return subjects[0]
     kind = SubjectKind.MOTHER if plan.plan_type is PlanType.UNBORN else SubjectKind.CHILD
     return next((s for s in subjects if s.kind is kind), subjects[0])
 
@@ -134,10 +140,14 @@ def upsert(
     for plan in record.plans:
         subject = subject_of(plan, record.subjects)
         number = subject.nhs_number
-        before = changed.get(number) or held.get(number) or Holding(number, authority, (), ())
+        entry = Entry(plan, subject.kind, file_id)
+        before = changed.get(number) or held.get(number)
+        if before is None:
+            changed[number] = Holding(number, authority, (subject,), (entry,))
+            continue
         key = (plan.plan_type, plan.start)
         entries = [e for e in before.entries if (e.plan.plan_type, e.plan.start) != key]
-        entries.append(Entry(plan, subject.kind, file_id))
+        entries.append(entry)
         entries.sort(key=lambda e: (e.plan.start, e.plan.plan_type))
         others = tuple(s for s in before.subjects if s.kind is not subject.kind)
         subjects = (subject, *others) if subject.kind is SubjectKind.CHILD else (*others, subject)

@@ -1,23 +1,25 @@
 """An upload file and what comes of it: what is stored, and what the acknowledgement says.
 
-Theory of operation. Checks of the whole file come first (readable, own organisation, new id, quantity, demographic
-service there); one that fails is the file's answer and nothing is stored. Then each record stands for itself: form and
-business rules, numbers, people. Nothing here writes: the outcome holds the register's new state of everything that
-the file touched, so that the store can take it in one transaction.
+Theory of operation. A file is taken as it comes, so that its size does not matter: first its header, then its records
+some at a time, at last its answer. What its records change is handed out and only counts when the answer says so,
+because a fault of the whole file (its form, its id, its quantity) may show at its very end. Within a file each record
+stands for itself: form and business rules, numbers, people. Nothing here writes.
 
 Source: CP-IS rules UPL-003, UPL-004, UPL-009 to UPL-022, ACK-001 to ACK-008, DAT-016, DAT-017, DAT-026, DAT-030.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
-from cpis_simulator.codecs.upload import decode_upload, peek_header
+from cpis_simulator.codecs.detect import HEAD
+from cpis_simulator.codecs.upload import peek_header
+from cpis_simulator.codecs.upload_reader import UploadReader
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import (
@@ -29,15 +31,15 @@ from cpis_simulator.model import (
     PlanRecord,
     RecordResult,
     SubjectKind,
-    Upload,
+    UploadHeader,
 )
 from cpis_simulator.nhs_number import is_synthetic, masked
 from cpis_simulator.rules.finding import ERROR, Finding
-from cpis_simulator.rules.upload import check_header, check_record
+from cpis_simulator.rules.upload import check_header, check_record, is_sound
 from cpis_simulator.service.notifications import file_number
 from cpis_simulator.service.pds import Person, check_number, check_person, learned
-from cpis_simulator.service.register import Holding, Register, is_over_age, uk_day, upsert
-from cpis_simulator.settings import Settings, UploadSettings
+from cpis_simulator.service.register import Holding, UploadRegister, is_over_age, uk_day, upsert
+from cpis_simulator.settings import Settings
 from cpis_simulator.vocabulary import (
     FILE_CODE_TEXT,
     OID_RECORD_DETAIL,
@@ -49,7 +51,9 @@ from cpis_simulator.vocabulary import (
     RecordDetail,
 )
 
-_CHUNK: Final = 500
+_CHUNK: Final = 1000
+"""Records that are looked up in the store at once."""
+
 UNREADABLE: Final = "-1"
 ECHO_LOCATION: Final = (
     "/FileResponse/message[{message}]/cP-ISLAAcknowledgementResponse/pertinentInformation1"
@@ -79,18 +83,35 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class UploadOutcome:
-    """What a file changes and how it is answered. `holdings` and `learned` are new states, in no order."""
+    """How a file is answered; results and echoes of its records are not here but in `Changes`."""
 
     acknowledgement: Acknowledgement
     standing: Standing
     reason: str = ""
-    holdings: tuple[Holding, ...] = ()
-    learned: tuple[Person, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def code(self) -> str:
         """The file's result code."""
         return self.acknowledgement.file_codes[0].code
+
+
+@dataclass(slots=True)
+class Changes:
+    """What some records of a file lead to, if the file as a whole is not refused.
+
+    Attributes:
+        holdings: New states, by number.
+        learned: People registered from what the file says of them.
+        results: Of the records that failed.
+        echoes: Records that the acknowledgement repeats.
+        warnings: For the log.
+    """
+
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    learned: dict[str, Person] = field(default_factory=dict)
+    results: list[RecordResult] = field(default_factory=list)
+    echoes: list[Echo] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,96 +124,249 @@ class Failure:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Work:
-    """What the records so far have led to."""
-
-    held: dict[str, Holding] = field(default_factory=dict)
-    changed: dict[str, Holding] = field(default_factory=dict)
-    people: dict[str, Person] = field(default_factory=dict)
-    learned: dict[str, Person] = field(default_factory=dict)
-    results: list[RecordResult] = field(default_factory=list)
-    echoes: list[Echo] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    stored: int = 0
-    failed: int = 0
+Numbered = tuple[int, PlanRecord | FaultyRecord]
+"""A record and its number in the file, from 1."""
 
 
-def read_upload(body: bytes, settings: UploadSettings) -> Upload | Unreadable:
-    """Decode a file; one that is no upload becomes a value, because it is answered like any other (ACK-001)."""
-    try:
-        return decode_upload(body, content_id="content-id" in settings.business_checks)
-    except DecodeError as error:
-        file_id, quantity = peek_header(body)
-        return Unreadable(str(error), file_id, quantity)
-
-
-def process_upload(
-    upload: Upload | Unreadable,
-    *,
-    authority: RegisteredAuthority,
-    register: Register,
-    settings: Settings,
-    now: datetime,
-) -> UploadOutcome:
-    """Match, store and acknowledge one file.
+class Ingest:
+    """One upload file on its way through the service: its header, its records some at a time, its answer.
 
     Args:
-        upload: The file as read.
         authority: Whose folder or mailbox it came from.
-        register: What is held so far.
+        register: What is held so far; it shows the changes of records that were taken before.
         settings: Every choice about uploads and acknowledgements.
         now: The service's time.
     """
-    if isinstance(upload, Unreadable):
-        return _file_level(FileCode.FILE_ERROR, upload, authority, now, upload.reason)
-    refusal = _file_fault(upload, authority, register, settings)
-    if refusal:
-        return _file_level(FileCode.FILE_ERROR, upload, authority, now, refusal)
-    if not register.is_pds_available():
-        reason = "the demographic service is not available"
-        return _file_level(FileCode.UNAVAILABLE, upload, authority, now, reason)
-    checks = settings.upload.business_checks - _CHECKED_HERE
-    header_faults = _errors(check_header(upload, checks=checks))
-    if header_faults and settings.upload.bad_record == "file":
-        return _file_level(FileCode.FILE_ERROR, upload, authority, now, header_faults[0])
-    work = _Work(warnings=_sequence_warnings(upload, authority, register, settings))
-    for numbered in _chunks(upload.records):
-        _load(numbered, authority, register, work)
-        for number, record in numbered:
-            failure = _judge(record, header_faults, work, settings, uk_day(now))
-            if failure and settings.upload.bad_record == "file" and _is_bad_form(failure):
-                reason = f"record {number}: {failure.reason}"
-                return _file_level(FileCode.FILE_ERROR, upload, authority, now, reason)
-            _note(number, record, failure, upload, work, echo_valid=settings.ack.echo_valid_records)
-    receiver = authority.organisation() if header_faults else _receiver(upload.sender, authority)
-    return UploadOutcome(
-        _acknowledgement(upload, work, receiver, now),
-        Standing.PROCESSED,
-        holdings=tuple(work.changed.values()),
-        learned=tuple(work.learned.values()),
-        warnings=tuple(work.warnings),
-    )
+
+    def __init__(
+        self, authority: RegisteredAuthority, register: UploadRegister, settings: Settings, now: datetime
+    ) -> None:
+        """Nothing is known of the file yet."""
+        self._authority = authority
+        self._register = register
+        self._settings = settings
+        self._now = now
+        self._today = uk_day(now)
+        self._checks = settings.upload.business_checks - _CHECKED_HERE
+        self._header: UploadHeader | None = None
+        self._header_faults: list[str] = []
+        self._warnings: tuple[str, ...] = ()
+        self._pds = True
+        self._stored = 0
+        self._failed = 0
+        self._echoed = 0
+
+    def begin(self, header: UploadHeader) -> UploadOutcome | None:
+        """Judge the header; the answer when the whole file is refused for it, else None."""
+        self._header = header
+        if refusal := _header_refusal(header, self._authority, self._register, self._settings):
+            return self._refused(refusal)
+        self._pds = self._register.is_pds_available()
+        self._header_faults = _errors(check_header(header, checks=self._checks))
+        if self._pds and self._header_faults and self._settings.upload.bad_record == "file":
+            return self._refused(self._header_faults[0])
+        self._warnings = tuple(_sequence_warnings(header, self._authority, self._register, self._settings))
+        return None
+
+    def take(self, records: Sequence[Numbered]) -> Changes | UploadOutcome:
+        """Judge some records; what they change, or the answer when the whole file is refused for one of them."""
+        changes = Changes()
+        if not self._pds:
+            return changes  # Read on only to know whether the file is whole.
+        work = self._load(records, changes)
+        for number, record in records:
+            failure = self._judge(record, work)
+            if failure is None:
+                assert isinstance(record, PlanRecord), "a faulty record never passes"
+                self._store(record, work)
+            elif self._settings.upload.bad_record == "file" and _is_bad_form(failure):
+                return self._refused(f"record {number}: {failure.reason}")
+            else:
+                self._note_failure(number, record, failure, changes)
+        return changes
+
+    def finish(self, count: int) -> UploadOutcome:
+        """The answer to the file, once all of its records were taken.
+
+        Args:
+            count: How many there were.
+        """
+        header = self._header
+        assert header is not None, "a file without a header is unreadable"
+        if self._settings.upload.quantity_mismatch == "CPF01" and header.quantity != count:
+            return self._refused(f"it declares {header.quantity} records and holds {count} (CPIS-UPL-004)")
+        if not self._pds:
+            reason = "the demographic service is not available"
+            return _file_level(FileCode.UNAVAILABLE, header, self._authority, self._now, reason)
+        code = FileCode.PARTLY_STORED if self._failed else FileCode.ALL_STORED
+        receiver = self._authority.organisation() if self._header_faults else _receiver(header.sender, self._authority)
+        acknowledgement = Acknowledgement(
+            creation_time=self._now,
+            file_id=header.file_id,
+            # As counted: where a wrong quantity is let pass, stored and failed must still add up to it (ACK-003).
+            quantity=count,
+            file_codes=(_file_code(code if self._stored else FileCode.NONE_STORED),),
+            receiver=receiver,
+            stored=self._stored,
+            failed=self._failed,
+        )
+        return UploadOutcome(acknowledgement, Standing.PROCESSED, warnings=self._warnings)
+
+    def refuse(self, unreadable: Unreadable) -> UploadOutcome:
+        """The answer to a file that is no upload, whatever was taken of it before (ACK-001)."""
+        return _file_level(FileCode.FILE_ERROR, unreadable, self._authority, self._now, unreadable.reason)
+
+    def _refused(self, reason: str) -> UploadOutcome:
+        assert self._header is not None, "refused for what its header or a record says"
+        return _file_level(FileCode.FILE_ERROR, self._header, self._authority, self._now, reason)
+
+    def _load(self, records: Sequence[Numbered], changes: Changes) -> _Work:
+        """Ask the store about the people of some records, all at once."""
+        numbers = {s.nhs_number for _, r in records if isinstance(r, PlanRecord) for s in r.subjects}
+        people = dict(self._register.people(numbers))
+        held = dict(self._register.holdings_of(self._authority.ods_code, numbers))
+        return _Work(people, held, changes)
+
+    def _judge(self, record: PlanRecord | FaultyRecord, work: _Work) -> Failure | None:
+        """Why a record is not stored, None when it is. May learn a person (setting `pds.unknown`)."""
+        if isinstance(record, FaultyRecord):
+            business = record.requirement in _BUSINESS_RULES
+            detail = RecordDetail.BUSINESS_RULE if business else RecordDetail.SCHEMA
+            return Failure(RecordCode.NOT_STORED, detail, reason=record.reason)
+        if self._header_faults:
+            return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, reason=self._header_faults[0])
+        if not is_sound(record, self._checks) and (faults := _errors(check_record(record, checks=self._checks))):
+            return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, reason=faults[0])
+        return self._judge_subjects(record, work)
+
+    def _judge_subjects(self, record: PlanRecord, work: _Work) -> Failure | None:
+        """As `_judge`, for a record of good form."""
+        settings, new = self._settings, []
+        for position, subject in enumerate(record.subjects, start=1):
+            number = subject.nhs_number
+            if code := check_number(number, settings.upload):
+                detail = RecordDetail.BUSINESS_RULE if code is RecordCode.NOT_STORED else None
+                return Failure(code, detail, position, RECORD_CODE_TEXT[code])
+            synthetic = is_synthetic(number, settings.data.test_number_prefix)
+            person = work.people.get(number) if synthetic else None
+            if person is None and synthetic and settings.pds.unknown == "learn":
+                person = learned(subject)
+                new.append(person)
+            if code := check_person(subject, person):
+                return Failure(code, None, position, RECORD_CODE_TEXT[code])
+            if person and self._is_too_old(record, subject.kind, person):
+                reason = "the person is 18 or over (CPIS-DAT-016)"
+                return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, position, reason)
+        for person in new:
+            work.people[person.nhs_number] = work.changes.learned[person.nhs_number] = person
+            text = f"{masked(person.nhs_number)} is registered from what the upload says of it"
+            work.changes.warnings.append(text)
+        return None
+
+    def _is_too_old(self, record: PlanRecord, kind: SubjectKind, person: Person) -> bool:
+        """A plan of the record is about this person as a child, who is none any more; a mother may be any age."""
+        return (
+            kind is SubjectKind.CHILD
+            and "age-18" in self._settings.upload.business_checks
+            and is_over_age(person.birth_date, on=self._today)
+            and any(plan.plan_type is not PlanType.UNBORN for plan in record.plans)
+        )
+
+    def _store(self, record: PlanRecord, work: _Work) -> None:
+        header = self._header
+        assert header is not None, "its header was read first"
+        changed = upsert(record, authority=header.sender, file_id=header.file_id, held=work.held)
+        work.held.update(changed)
+        work.changes.holdings.update(changed)
+        self._stored += 1
+        if self._settings.ack.echo_valid_records:
+            work.changes.echoes.append(Echo(True, (), record.subjects))
+            self._echoed += 1
+
+    def _note_failure(self, number: int, record: PlanRecord | FaultyRecord, failure: Failure, changes: Changes) -> None:
+        self._failed += 1
+        location = RECORD_LOCATION.format(record=number)
+        if isinstance(record, PlanRecord):
+            changes.echoes.append(Echo(False, record.plans, record.subjects))
+            self._echoed += 1
+            location = ECHO_LOCATION.format(message=self._echoed, subject=failure.subject)
+        detail: tuple[Coded, ...] = ()
+        if failure.detail:
+            detail = (Coded(failure.detail, RECORD_DETAIL_TEXT[failure.detail], OID_RECORD_DETAIL),)
+        changes.results.append(RecordResult(failure.code, RECORD_CODE_TEXT[failure.code], location, detail))
 
 
-def _file_fault(upload: Upload, authority: RegisteredAuthority, register: Register, settings: Settings) -> str | None:
-    """Why the whole file is refused, None when it is not."""
+@dataclass(slots=True)
+class _Work:
+    """Some records, what is known about their people, and what they have changed so far."""
+
+    people: dict[str, Person]
+    held: dict[str, Holding]
+    changes: Changes
+
+
+def ingest_pieces(
+    pieces: Iterable[bytes], ingest: Ingest, keep: Callable[[Changes], object], *, content_id: bool = True
+) -> UploadOutcome:
+    """Take a whole file.
+
+    Args:
+        pieces: The file as it comes.
+        ingest: Made for it.
+        keep: Is handed what the records change, some at a time; it only counts when the file was processed.
+        content_id: Whether a `contentId` that names another block makes a record faulty.
+    """
+    reader = UploadReader(content_id=content_id)
+    coming = iter(pieces)
+    # Kept because a file that turns out to be none is still answered with its id, if that can be read (ACK-002).
+    head = b""
+    while len(head) < HEAD and (piece := next(coming, None)) is not None:
+        head += piece
+    records = _records(reader, chain([head], coming))
+    begun = False
+    try:
+        while chunk := list(islice(records, _CHUNK)):
+            if not begun:
+                begun = True
+                assert reader.header is not None, "the header stands before the first record"
+                if (refusal := ingest.begin(reader.header)) is not None:
+                    return refusal
+            changes = ingest.take(chunk)
+            if isinstance(changes, UploadOutcome):
+                return changes
+            keep(changes)
+    except DecodeError as error:
+        file_id, quantity = peek_header(head)
+        return ingest.refuse(Unreadable(str(error), file_id, quantity))
+    return ingest.finish(reader.count)
+
+
+def _records(reader: UploadReader, pieces: Iterable[bytes]) -> Iterator[Numbered]:
+    for piece in pieces:
+        for read in reader.feed(piece):
+            yield read.number, read.record
+    for read in reader.close():
+        yield read.number, read.record
+
+
+def _header_refusal(
+    header: UploadHeader, authority: RegisteredAuthority, register: UploadRegister, settings: Settings
+) -> str | None:
+    """Why the whole file is refused for its header, None when it is not."""
     choice = settings.upload
-    if choice.foreign_sender == "CPF01" and not _is_own(upload, authority):
-        sender = upload.sender.ods_code
+    if choice.foreign_sender == "CPF01" and not _is_own(header, authority):
+        sender = header.sender.ods_code
         return f"its header names {sender}, but it came from {authority.ods_code} (CPIS-UPL-015)"
-    if choice.duplicate_file_id == "CPF01" and _is_used(upload.file_id, authority, register, settings):
-        return f"its id {upload.file_id} is not above those already processed (CPIS-UPL-013)"
-    if choice.quantity_mismatch == "CPF01" and upload.quantity != len(upload.records):
-        return f"it declares {upload.quantity} records and holds {len(upload.records)} (CPIS-UPL-004)"
+    if choice.duplicate_file_id == "CPF01" and _is_used(header.file_id, authority, register, settings):
+        return f"its id {header.file_id} is not above those already processed (CPIS-UPL-013)"
     return None
 
 
-def _is_own(upload: Upload, authority: RegisteredAuthority) -> bool:
-    return upload.sender.ods_code.upper() == authority.ods_code.upper()
+def _is_own(header: UploadHeader, authority: RegisteredAuthority) -> bool:
+    return header.sender.ods_code.upper() == authority.ods_code.upper()
 
 
-def _is_used(file_id: str, authority: RegisteredAuthority, register: Register, settings: Settings) -> bool:
+def _is_used(file_id: str, authority: RegisteredAuthority, register: UploadRegister, settings: Settings) -> bool:
     """The id cannot stand for a new file: it was processed, or a later one was.
 
     An id that was answered with CPF05 was not processed, and may come again even after later ones (ACK-009).
@@ -207,24 +381,24 @@ def _is_used(file_id: str, authority: RegisteredAuthority, register: Register, s
 
 
 def _sequence_warnings(
-    upload: Upload, authority: RegisteredAuthority, register: Register, settings: Settings
+    header: UploadHeader, authority: RegisteredAuthority, register: UploadRegister, settings: Settings
 ) -> list[str]:
-    number, last = file_number(upload.file_id), register.last_file_number(authority.ods_code)
+    number, last = file_number(header.file_id), register.last_file_number(authority.ods_code)
     if number is None:
-        return [f"file id {upload.file_id!r} is no number (CPIS-UPL-003)"]
+        return [f"file id {header.file_id!r} is no number (CPIS-UPL-003)"]
     if last is not None and number > last + settings.upload.sequence_step:
         return [f"file id {number} follows {last}: files seem to be missing (CPIS-UPL-003)"]
     return []
 
 
 def _file_level(
-    code: FileCode, upload: Upload | Unreadable, authority: RegisteredAuthority, now: datetime, reason: str
+    code: FileCode, file: UploadHeader | Unreadable, authority: RegisteredAuthority, now: datetime, reason: str
 ) -> UploadOutcome:
     """An answer about the whole file: id and quantity as declared, or both -1; no counts, no echoes (ACK-003)."""
     receiver = authority.organisation()
-    if isinstance(upload, Upload) and _is_own(upload, authority):
-        receiver = _receiver(upload.sender, authority)
-    acknowledgement = Acknowledgement(now, upload.file_id, upload.quantity, (_file_code(code),), receiver, 0, 0)
+    if isinstance(file, UploadHeader) and _is_own(file, authority):
+        receiver = _receiver(file.sender, authority)
+    acknowledgement = Acknowledgement(now, file.file_id, file.quantity, (_file_code(code),), receiver, 0, 0)
     standing = Standing.UNAVAILABLE if code is FileCode.UNAVAILABLE else Standing.REJECTED
     return UploadOutcome(acknowledgement, standing, reason)
 
@@ -238,131 +412,11 @@ def _file_code(code: FileCode) -> Coded:
     return Coded(code, FILE_CODE_TEXT[code])
 
 
-def _chunks(records: Sequence[PlanRecord | FaultyRecord]) -> Iterator[list[tuple[int, PlanRecord | FaultyRecord]]]:
-    """The records with their numbers from 1, some hundred at a time: the store is asked once for each chunk."""
-    numbered = iter(enumerate(records, start=1))
-    while chunk := list(islice(numbered, _CHUNK)):
-        yield chunk
-
-
-def _load(
-    chunk: Sequence[tuple[int, PlanRecord | FaultyRecord]],
-    authority: RegisteredAuthority,
-    register: Register,
-    work: _Work,
-) -> None:
-    """Ask the store about the people of a chunk; what this file has changed itself goes before what is held."""
-    numbers = {s.nhs_number for _, r in chunk if isinstance(r, PlanRecord) for s in r.subjects}
-    work.people = {**register.people(numbers), **{n: work.learned[n] for n in numbers & work.learned.keys()}}
-    work.held = dict(register.holdings_of(authority.ods_code, numbers))
-    work.held.update({n: work.changed[n] for n in numbers & work.changed.keys()})
-
-
-def _judge(
-    record: PlanRecord | FaultyRecord, header_faults: Sequence[str], work: _Work, settings: Settings, today: date
-) -> Failure | None:
-    """Why a record is not stored, None when it is. May learn a person (setting `pds.unknown`)."""
-    if isinstance(record, FaultyRecord):
-        business = record.requirement in _BUSINESS_RULES
-        detail = RecordDetail.BUSINESS_RULE if business else RecordDetail.SCHEMA
-        return Failure(RecordCode.NOT_STORED, detail, reason=record.reason)
-    if header_faults:
-        return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, reason=header_faults[0])
-    checks = settings.upload.business_checks - _CHECKED_HERE
-    if faults := _errors(check_record(record, checks=checks)):
-        return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, reason=faults[0])
-    return _judge_subjects(record, work, settings, today)
-
-
 def _errors(findings: Sequence[Finding]) -> list[str]:
     """What makes a message invalid; a warning stops nothing."""
     return [f"{finding.message} ({finding.rule})" for finding in findings if finding.severity == ERROR]
 
 
-def _judge_subjects(record: PlanRecord, work: _Work, settings: Settings, today: date) -> Failure | None:
-    """As `_judge`, for a record of good form."""
-    new: list[Person] = []
-    for position, subject in enumerate(record.subjects, start=1):
-        number = subject.nhs_number
-        if code := check_number(number, settings.upload):
-            detail = RecordDetail.BUSINESS_RULE if code is RecordCode.NOT_STORED else None
-            return Failure(code, detail, position, RECORD_CODE_TEXT[code])
-        synthetic = is_synthetic(number, settings.data.test_number_prefix)
-        person = work.people.get(number) if synthetic else None
-        if person is None and synthetic and settings.pds.unknown == "learn":
-            person = learned(subject)
-            new.append(person)
-        if code := check_person(subject, person):
-            return Failure(code, None, position, RECORD_CODE_TEXT[code])
-        if person and _is_too_old(record, subject.kind, person, settings, today):
-            reason = "the person is 18 or over (CPIS-DAT-016)"
-            return Failure(RecordCode.NOT_STORED, RecordDetail.BUSINESS_RULE, position, reason)
-    for person in new:
-        work.people[person.nhs_number] = work.learned[person.nhs_number] = person
-        work.warnings.append(f"{masked(person.nhs_number)} is registered from what the upload says of it")
-    return None
-
-
-def _is_too_old(record: PlanRecord, kind: SubjectKind, person: Person, settings: Settings, today: date) -> bool:
-    """A plan of the record is about this person as a child, who is none any more; a mother may be any age."""
-    return (
-        "age-18" in settings.upload.business_checks
-        and kind is SubjectKind.CHILD
-        and any(plan.plan_type is not PlanType.UNBORN for plan in record.plans)
-        and is_over_age(person.birth_date, on=today)
-    )
-
-
 def _is_bad_form(failure: Failure) -> bool:
     """The record broke a rule of form; the demographic service's answers are never the whole file's."""
     return failure.code is RecordCode.NOT_STORED
-
-
-def _note(
-    number: int,
-    record: PlanRecord | FaultyRecord,
-    failure: Failure | None,
-    upload: Upload,
-    work: _Work,
-    *,
-    echo_valid: bool,
-) -> None:
-    """Add one judged record to the outcome."""
-    if failure is None:
-        assert isinstance(record, PlanRecord)  # A faulty record never passes.
-        changed = upsert(record, authority=upload.sender, file_id=upload.file_id, held=work.held)
-        work.held.update(changed)
-        work.changed.update(changed)
-        work.stored += 1
-        if echo_valid:
-            work.echoes.append(Echo(True, (), record.subjects))
-        return
-    work.failed += 1
-    location = RECORD_LOCATION.format(record=number)
-    if isinstance(record, PlanRecord):
-        work.echoes.append(Echo(False, record.plans, record.subjects))
-        location = ECHO_LOCATION.format(message=len(work.echoes), subject=failure.subject)
-    detail: tuple[Coded, ...] = ()
-    if failure.detail:
-        detail = (Coded(failure.detail, RECORD_DETAIL_TEXT[failure.detail], OID_RECORD_DETAIL),)
-    work.results.append(RecordResult(failure.code, RECORD_CODE_TEXT[failure.code], location, detail))
-
-
-def _acknowledgement(upload: Upload, work: _Work, receiver: Organisation, now: datetime) -> Acknowledgement:
-    code = FileCode.PARTLY_STORED
-    if not work.failed:
-        code = FileCode.ALL_STORED
-    elif not work.stored:
-        code = FileCode.NONE_STORED
-    return Acknowledgement(
-        creation_time=now,
-        file_id=upload.file_id,
-        # As counted: where a wrong quantity is let pass, stored and failed must still add up to it (ACK-003).
-        quantity=len(upload.records),
-        file_codes=(_file_code(code),),
-        receiver=receiver,
-        stored=work.stored,
-        failed=work.failed,
-        results=tuple(work.results),
-        echoes=tuple(work.echoes),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cpis_simulator.model import (
     Author,
@@ -28,6 +28,8 @@ from cpis_simulator.vocabulary import PlanType
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_text: Final = json.encoder.encode_basestring
+"""A text in JSON's quotes."""
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -41,18 +43,23 @@ def instant(count: int) -> datetime:
     return _EPOCH + count * _MICROSECOND
 
 
-def write_person(person: Person) -> dict[str, object]:
+PersonRow: TypeAlias = tuple[str, str, str, str, str, int, int, str | None]
+"""The columns of `people`, in their order."""
+
+
+def write_person(person: Person) -> PersonRow:
     """A row of `people`."""
-    return {
-        "nhs_number": person.nhs_number,
-        "given": person.name.given,
-        "family": person.name.family,
-        "birth_date": person.birth_date.isoformat(),
-        "previous_names": _encode([[n.given, n.family] for n in person.previous_names]),
-        "sensitive": int(person.sensitive),
-        "inactive": int(person.inactive),
-        "superseded_by": person.superseded_by,
-    }
+    previous = _encode([[n.given, n.family] for n in person.previous_names]) if person.previous_names else "[]"
+    return (
+        person.nhs_number,
+        person.name.given,
+        person.name.family,
+        person.birth_date.isoformat(),
+        previous,
+        int(person.sensitive),
+        int(person.inactive),
+        person.superseded_by,
+    )
 
 
 def read_person(row: Any) -> Person:
@@ -71,27 +78,34 @@ def read_person(row: Any) -> Person:
 
 
 def write_holding(holding: Holding) -> str:
-    """The body of a row of `holdings`."""
-    return _encode(
-        [
-            _organisation(holding.authority),
-            [
-                [s.kind, s.nhs_number, s.given, s.family, s.birth_date.isoformat(), _local_id(s.local_id)]
-                for s in holding.subjects
-            ],
-            [
-                [
-                    e.plan.plan_type,
-                    e.plan.start.isoformat(),
-                    e.plan.end and e.plan.end.isoformat(),
-                    e.plan.delete and e.plan.delete.isoformat(),
-                    e.kind,
-                    e.file_id,
-                ]
-                for e in holding.entries
-            ],
-        ]
+    """The body of a row of `holdings`, as JSON.
+
+    Put together by hand because a large upload writes hundreds of thousands: half the time of the encoder.
+    """
+    subjects = ",".join(
+        f'["{s.kind}",{_text(s.nhs_number)},{_text(s.given)},{_text(s.family)},"{s.birth_date.isoformat()}",'
+        f"{_local_id_text(s.local_id)}]"
+        for s in holding.subjects
     )
+    entries = ",".join(
+        f'["{e.plan.plan_type}",{_when(e.plan.start)},{_when(e.plan.end)},{_when(e.plan.delete)},"{e.kind}",'
+        f"{_text(e.file_id)}]"
+        for e in holding.entries
+    )
+    return f"[{_organisation_text(holding.authority)},[{subjects}],[{entries}]]"
+
+
+def _when(moment: datetime | None) -> str:
+    return "null" if moment is None else f'"{moment.isoformat()}"'
+
+
+def _local_id_text(value: LocalId | None) -> str:
+    return "null" if value is None else _encode([value.extension, value.assigning_authority])
+
+
+@lru_cache(maxsize=256)
+def _organisation_text(value: Organisation) -> str:
+    return _encode(_organisation(value))
 
 
 def read_holding(nhs_number: str, body: str) -> Holding:

@@ -22,14 +22,14 @@ _MANY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A file on its way to an authority."""
+    """A file on its way to an authority; a large one has no `body` but was staged when the row was made."""
 
     seq: int
     delivery: str
     authority: str
     kind: str
     name: str
-    body: bytes
+    body: bytes | None
     state: str
 
 
@@ -45,11 +45,6 @@ class State:
 
 HoldingRow: TypeAlias = tuple[str, str, str]
 """Number, authority and body of a row of `holdings`."""
-
-
-def holding_rows(ods_code: str, holdings: Iterable[Holding]) -> list[HoldingRow]:
-    """An authority's holdings as they are stored; made before the transaction, so that nobody waits for it."""
-    return [(h.nhs_number, ods_code, rows.write_holding(h)) for h in holdings]
 
 
 class Session:
@@ -141,14 +136,12 @@ class Session:
         """Add people to the demographic service, or replace them there."""
         values = [rows.write_person(person) for person in people]
         if values:
-            self._connection.execute(self._prepared.upsert_person, values)
+            self._put("put_person", values)
             self._set()
 
-    def learn_people(self, people: Iterable[Person]) -> None:
-        """As `put_people`, for what an upload has taught; judges no other upload anew."""
-        values = [rows.write_person(person) for person in people]
-        if values:
-            self._connection.execute(self._prepared.upsert_person, values)
+    def learn_people(self, people: Iterable[rows.PersonRow]) -> None:
+        """As `put_people`, for what an upload has taught, however many; judges no other upload anew."""
+        self._put("put_person", people)
 
     def holdings_of(self, ods_code: str, nhs_numbers: Collection[str]) -> Mapping[str, Holding]:
         """One authority's holdings under these numbers."""
@@ -159,11 +152,9 @@ class Session:
         """All authorities' holdings under a number, by ODS code."""
         return [rows.read_holding(nhs_number, body) for (body,) in self._run("holdings", nhs_number)]
 
-    def put_holdings(self, holdings: Sequence[HoldingRow]) -> None:
-        """New states of holdings, as `holding_rows` made them."""
-        if holdings:
-            text, order = self._prepared.many("put_holding")
-            self._driver_cursor().executemany(text, (order(row) for row in holdings))
+    def put_holdings(self, holdings: Iterable[HoldingRow]) -> None:
+        """New states of holdings, however many."""
+        self._put("put_holding", holdings)
 
     # Files and claims.
 
@@ -278,13 +269,19 @@ class Session:
         ((counter,),) = self._run("count")
         return int(counter)
 
-    def add_delivery(self, delivery: str, authority: str, kind: str, name: str, body: bytes) -> None:
-        """A file to be put into an authority's receiving folder."""
+    def add_delivery(self, delivery: str, authority: str, kind: str, name: str, body: bytes | None) -> None:
+        """A file to be put into an authority's receiving folder; without a body it stands among the staged ones."""
         self._run("add_delivery", delivery, authority, kind, name, body, "pending")
 
     def deliveries(self, state: str, after: int, limit: int) -> list[OutboxRow]:
         """Files in a state, in their order, from behind a row on."""
         return [OutboxRow(*row) for row in self._run("deliveries", state, after, limit)]
+
+    def has_delivery(self, delivery: str) -> bool:
+        """The file is, or was, on its way to an authority."""
+        table = schema.outbox
+        found = self._connection.execute(select(table.c.seq).where(table.c.delivery == delivery)).first()
+        return found is not None
 
     def delivered_name(self, delivery: str) -> str | None:
         """Under what name a file was delivered, None when it is still on its way."""
@@ -306,6 +303,11 @@ class Session:
         table = schema.outbox
         statement = update(table).where(table.c.delivery == bindparam("which")).values(state="delivered", body=None)
         self._connection.execute(statement, [{"which": delivery} for delivery in deliveries])
+
+    def _put(self, name: str, values: Iterable[Sequence[object]]) -> None:
+        """Run a hot statement once for each row of values, which are read as they are needed."""
+        text, order = self._prepared.many(name)
+        self._driver_cursor().executemany(text, values if order is None else map(order, values))
 
     def _run(self, name: str, *values: object) -> list[Any]:
         text, parameters = self._prepared.bound(name, values)

@@ -103,12 +103,12 @@ class Prepared:
         """Compile the hot statements; build the others once."""
         self._texts: dict[str, tuple[str, tuple[int, ...] | None]] = {}
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        for name, statement in {**_hot(), "put_holding": _put_holding(insert)}.items():
+        upserts = {"put_holding": _put_holding(insert), "put_person": _put_person(insert)}
+        for name, statement in {**_hot(), **upserts}.items():
             compiled = statement.compile(dialect=engine.dialect)
             places = compiled.positiontup if compiled.positional else None
             order = None if places is None else tuple(int(place[1:]) for place in places)
             self._texts[name] = (str(compiled), order)
-        self.upsert_person = _upsert(insert, schema.people)
         self.upsert_file = _upsert(insert, schema.files)
         self.upsert_document = _upsert(insert, schema.documents)
         self.people: Select[Any] = select(schema.people).where(
@@ -119,9 +119,12 @@ class Prepared:
             schema.holdings.c.nhs_number.in_(bindparam("numbers", expanding=True)),
         )
 
-    def many(self, name: str) -> tuple[str, Callable[[Sequence[object]], Any]]:
-        """As `bound`, for a statement that is run with many rows of values."""
-        return self._texts[name][0], lambda values: self.bound(name, values)[1]
+    def many(self, name: str) -> tuple[str, Callable[[Sequence[object]], Any] | None]:
+        """As `bound`, for a statement that is run with many rows; None where their values can be taken as they are."""
+        text, order = self._texts[name]
+        if order == tuple(range(len(order or ()))):
+            return text, None
+        return text, lambda values: self.bound(name, values)[1]
 
     def bound(self, name: str, values: Sequence[object]) -> tuple[str, Any]:
         """A hot statement's text, and its values as the driver takes them."""
@@ -137,6 +140,14 @@ def _put_holding(insert: Any) -> Any:
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={"body": statement.excluded.body}
     )
+
+
+def _put_person(insert: Any) -> Any:
+    table = schema.people
+    columns = list(table.c)
+    statement = insert(table).values({column.name: _p(number, column.type) for number, column in enumerate(columns)})
+    replaced = {column.name: statement.excluded[column.name] for column in columns if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced)
 
 
 def _upsert(insert: Any, table: Table) -> Any:

@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,11 +218,11 @@ def _observer() -> BaseObserver:
     return BaseObserver(Emitter)
 
 
-def write_whole(path: Path, body: bytes, *, mode: int = 0o660) -> None:
-    """Write a file and have it on the disk, to be renamed into place afterwards."""
+def write_whole(path: Path, body: bytes | Iterable[bytes], *, mode: int = 0o660) -> None:
+    """Write a file, at once or in pieces, and have it on the disk, to be renamed into place afterwards."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
     with open(file, "wb") as stream:
-        stream.write(body)
+        stream.writelines([body] if isinstance(body, bytes) else body)
         stream.flush()
         os.fsync(stream.fileno())
 
