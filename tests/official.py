@@ -30,10 +30,20 @@ _SCHEMA_OF_KIND: Final = {
 
 def official_schema(kind: MessageKind) -> etree.XMLSchema:
     """The schema of a message; skips the test when there is no folder to load it from."""
+    return load_official(_SCHEMA_OF_KIND[kind])
+
+
+def official_folder() -> Path:
+    """The folder of the official schemas; skips the test when there is none."""
     folder = os.environ.get(VARIABLE)
     if not folder:
         pytest.skip(f"{VARIABLE} does not name the folder of the official CP-IS schemas")
-    return _load(Path(folder), _SCHEMA_OF_KIND[kind])
+    return Path(folder)
+
+
+def load_official(name: str) -> etree.XMLSchema:
+    """An official schema by its name."""
+    return _load(official_folder(), name)
 
 
 def schema_errors(kind: MessageKind, body: bytes) -> list[str]:
@@ -48,22 +58,29 @@ def schema_errors(kind: MessageKind, body: bytes) -> list[str]:
 def _load(folder: Path, name: str) -> etree.XMLSchema:
     path = folder / "Schemas" / f"{name}.xsd"
     parser = etree.XMLParser()
-    parser.resolvers.add(_WithoutInnerTypes())
-    return etree.XMLSchema(etree.fromstring(_without_inner_types(path), parser, base_url=str(path)))
+    parser.resolvers.add(_AsMeant())
+    return etree.XMLSchema(etree.fromstring(_as_meant(path), parser, base_url=str(path)))
 
 
-class _WithoutInnerTypes(etree.Resolver):
-    """libxml2 refuses a prohibited attribute that has a type of its own; without that type nothing else changes."""
+class _AsMeant(etree.Resolver):
+    """Edits what libxml2 would read otherwise than XML Schema has it."""
 
     # The stubs leave out the context that lxml hands over and wants back.
     def resolve(self, url: str, public_id: str, context: object) -> object:  # type: ignore[override]  # as above
-        return self.resolve_string(_without_inner_types(Path(url.removeprefix("file://"))), context, base_url=url)
+        return self.resolve_string(_as_meant(Path(url.removeprefix("file://"))), context, base_url=url)
 
 
-def _without_inner_types(path: Path) -> bytes:
+def _as_meant(path: Path) -> bytes:
     tree = etree.parse(str(path))
+    # A prohibited attribute that has a type of its own is refused; without that type nothing else changes.
     for attribute in tree.iter(f"{_XS}attribute"):
         if attribute.get("use") == "prohibited":
             for inner in attribute.findall(f"{_XS}simpleType"):
                 attribute.remove(inner)
+    # An element that may occur zero times at most is let through once. By XML Schema it is not part of the model.
+    for element in list(tree.iter(f"{_XS}element")):
+        if element.get("maxOccurs") == "0":
+            parent = element.getparent()
+            assert parent is not None
+            parent.remove(element)
     return etree.tostring(tree)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple, TypeVar
 
-from cpis_simulator.codecs.schema import SCHEMAS
+from cpis_simulator.codecs.schema import FOLDER
 
 V = TypeVar("V")
 
@@ -381,7 +381,7 @@ def called(name: str) -> str:
 @cache
 def _known() -> frozenset[str]:
     declared = re.compile(r'<xs:element name="([^"]+)"')
-    return frozenset(n for file in SCHEMAS.glob("*.xsd") for n in declared.findall(file.read_text(encoding="utf-8")))
+    return frozenset(n for file in FOLDER.glob("*.xsd") for n in declared.findall(file.read_text(encoding="utf-8")))
 
 
 def is_known(name: str) -> bool:

@@ -62,7 +62,7 @@ def decode_query(message: bytes | etree._Element, *, flag: FlagPlace = "anywhere
     with blaming("care"):
         root = parse_document(message) if isinstance(message, bytes) else message
         unscheduled, root = _take_flag(root, flag)
-        require_structure(root, schema_of(MessageKind.QUERY))
+        require_structure(root, schema_of(MessageKind.QUERY, patch_d=False))
         transmission = read_wrapper(root)
         query = pick(root, "ControlActEvent/subject/CP-ISQueryStub/cP-ISNHSQuery")
         return QueryMessage(
@@ -98,7 +98,7 @@ def _take_flag(root: etree._Element, place: FlagPlace) -> tuple[bool | None, etr
     if not flags or place == "refused":
         return None, root
     if place == "first-child":
-        require_structure(root, schema_of(MessageKind.QUERY, patch_d=True))
+        require_structure(root, schema_of(MessageKind.QUERY))
     values = {_flag_value(flag) for flag in flags}
     if len(values) > 1:
         raise fault(flags[1], f"{_FLAG} says two things", "CPIS-QRY-008", expected="one value")

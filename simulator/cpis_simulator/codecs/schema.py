@@ -1,28 +1,33 @@
-"""Our XML schemas, compiled once each.
+"""The XML schemas of the messages: what the official set says of their form, in schemas of our own.
 
-Theory of operation. libxml2's compiled schema may be shared, but lxml keeps the errors of the last validation in the
-same object. So a schema that is in use is lent to nobody else: one that is free is taken from a list, or another is
-compiled when all are out.
+Theory of operation: the files in `schemas/` accept what the official CP-IS schemas of release candidate 5 accept, and
+nothing else; `tests/simulator/test_schemas_official.py` holds the two against each other, and
+docs/decisions/0005 says why they are ours. A file too large to hold is judged in pieces: its header with
+`header_schema`, each record with `record_schema`; together they say what the schema of the whole file says, but for a
+file without any record.
 
-Source: the schema files in `schemas/`, held to the official CP-IS schemas by tests.
+A schema says nothing of a document type declaration or of entities: hand it what `codecs.xml` has parsed. Hints in
+`xsi:schemaLocation` are never followed, so that judging reads no file and opens no connection.
+
+Source: CP-IS DMS 1.0-RC5, XML schemas; Patch D for the silent-read element.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
 from cpis_simulator.vocabulary import MessageKind
 
-SCHEMAS: Final = Path(__file__).parent / "schemas"
-"""Folder of the schema files."""
+__all__ = ["FILE_OF_KIND", "FOLDER", "Schema", "SchemaError", "header_schema", "record_schema", "schema_of"]
 
-_NAMES: Final = {
+FOLDER: Final = Path(__file__).with_name("schemas")
+FILE_OF_KIND: Final = {
     MessageKind.UPLOAD: "upload",
     MessageKind.ACKNOWLEDGEMENT: "acknowledgement",
     MessageKind.QUERY: "query",
@@ -32,63 +37,104 @@ _NAMES: Final = {
     MessageKind.ACCESS_NOTIFICATION: "access_notification",
     MessageKind.INACTIVE_NOTIFICATION: "inactive_notification",
 }
+"""The file of a kind of message, without its ending; that of a query is older than Patch D."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaError:
+    """What libxml2 has against one element, in its own words.
+
+    Args:
+        kind: Its name for the error, such as `SCHEMAV_ELEMENT_CONTENT`.
+        line: Line of the element; 65535 stands for all lines from there on.
+        path: XPath of the element, from the element that was judged.
+        message: Names elements as `{namespace}name`.
+    """
+
+    kind: str
+    line: int
+    path: str
+    message: str
 
 
 class Schema:
-    """One schema; any number of threads may use it.
+    """One schema, which any number of threads may use at once.
+
+    lxml keeps what went wrong in the object that validates, so each validation borrows one; when all are lent out,
+    one more is compiled, which takes a few milliseconds.
 
     Args:
-        path: Of its file.
+        path: The schema's file; what it includes stands beside it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Nothing is compiled until it is needed."""
+        """Compile it once, so that a broken file is noticed here."""
         self._path = path
-        self._free: list[etree.XMLSchema] = []
+        # Its two operations are atomic, which is all the locking this needs.
+        self._idle = deque([self._compiled()])
 
-    def is_valid(self, element: etree._Element) -> bool:
-        """The element, taken as a root, fits."""
-        with self._lent() as schema:
+    def accepts(self, element: etree._Element) -> bool:
+        """The element, taken as the root of a document, is valid."""
+        schema = self._borrowed()
+        try:
             return schema.validate(element)
-
-    def errors(self, element: etree._Element) -> list[etree._LogEntry]:
-        """What libxml2 says against the element, empty when it fits."""
-        with self._lent() as schema:
-            # The stubs have not heard that a log can be iterated over.
-            return [] if schema.validate(element) else list(schema.error_log)  # type: ignore[call-overload]
-
-    @contextmanager
-    def _lent(self) -> Iterator[etree.XMLSchema]:
-        try:
-            schema = self._free.pop()
-        except IndexError:
-            schema = etree.XMLSchema(file=str(self._path))
-        try:
-            yield schema
         finally:
-            self._free.append(schema)
+            self._idle.append(schema)
+
+    def errors(self, element: etree._Element) -> list[SchemaError]:
+        """Everything that libxml2 has against an element, in the order of the document; empty when it is valid.
+
+        In each element only the first child that breaks the content model is named, and neither it nor the children
+        after it are looked into. Attributes are all judged, and so is all that stands elsewhere.
+        """
+        schema = self._borrowed()
+        try:
+            if schema.validate(element):
+                return []
+            log: Any = schema.error_log
+            # libxml2 judges the element as the root of a document: its paths start with /*.
+            return [
+                SchemaError(entry.type_name, entry.line, f".{(entry.path or '/*')[2:]}", entry.message) for entry in log
+            ]
+        finally:
+            self._idle.append(schema)
+
+    def _borrowed(self) -> etree.XMLSchema:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._compiled()
+
+    def _compiled(self) -> etree.XMLSchema:
+        return etree.XMLSchema(file=str(self._path))
 
 
-@cache
-def _schema(name: str) -> Schema:
-    return Schema(SCHEMAS / f"{name}.xsd")
+def schema_of(kind: MessageKind, *, patch_d: bool = True) -> Schema:
+    """The schema of a kind of message.
 
-
-def schema_of(kind: MessageKind, *, patch_d: bool = False) -> Schema:
-    """The schema of a message.
+    That of a query or response judges the interaction, and also the payload by itself.
 
     Args:
-        kind: One of the six messages or the interactions around them; not an envelope.
-        patch_d: A query may have the silent-read flag, in the place where we write it.
+        kind: Any kind but an envelope.
+        patch_d: Let a query say that it is a silent read, which the schemas of release candidate 5 do not know yet.
+
+    Raises:
+        KeyError: When the kind is that of an envelope, or unknown.
     """
-    return _schema("query_patch_d" if patch_d and kind is MessageKind.QUERY else _NAMES[kind])
+    name = FILE_OF_KIND[kind]
+    return _schema("query_patch_d" if patch_d and kind is MessageKind.QUERY else name)
 
 
 def record_schema() -> Schema:
-    """The schema of one `record` of an upload, for an element taken by itself."""
+    """The schema of one `record` of an upload, by itself."""
     return _schema("upload_record")
 
 
 def header_schema() -> Schema:
-    """The schema of an upload whose records may hold anything."""
+    """The schema of an upload without its records: a `record` that is still there may hold anything."""
     return _schema("upload_header")
+
+
+@cache
+def _schema(name: str) -> Schema:
+    return Schema(FOLDER / f"{name}.xsd")

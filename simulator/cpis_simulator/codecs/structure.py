@@ -66,7 +66,7 @@ def require_structure(element: etree._Element, schema: Schema) -> None:
     Raises:
         DecodeError: With every fault; the first of them is the one to mend first.
     """
-    if not schema.is_valid(element):
+    if not schema.accepts(element):
         raise DecodeError.of(structure_faults(element, schema))
 
 
@@ -117,7 +117,7 @@ class _Problem:
 
 
 def _problems(element: etree._Element, schema: Schema) -> list[_Problem]:
-    return [_retold(element, said.path or "", said.message or "") for said in schema.errors(element)]
+    return [_retold(element, said.path, said.message) for said in schema.errors(element)]
 
 
 def _distinct(faults: Iterable[Fault]) -> Iterable[Fault]:

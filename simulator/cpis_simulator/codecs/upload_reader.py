@@ -221,7 +221,7 @@ class UploadReader:
             self.header_faults = error.faults
 
     def _record_of(self, element: etree._Element) -> PlanRecord | FaultyRecord:
-        if not self._schema.is_valid(element):
+        if not self._schema.accepts(element):
             return FaultyRecord(tuple(structure_faults(element, self._schema)), _nhs_number_of(element))
         try:
             return read_record(element[0], agree=self._agree)
