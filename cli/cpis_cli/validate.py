@@ -105,13 +105,14 @@ def _judge(name: str, kind: MessageKind | None, how: Judging) -> Verdict:
     from cpis_simulator.rules.judge import judge_pieces
 
     if name == STANDARD_INPUT:
-        return judge_pieces(_pieces(sys.stdin.buffer, lambda _: None), kind, how)
+        return judge_pieces(pieces(sys.stdin.buffer, lambda _: None), kind, how)
     path = Path(name)
     with path.open("rb") as file, progress(f"judging {path.name}", path.stat().st_size) as advance:
-        return judge_pieces(_pieces(file, advance), kind, how)
+        return judge_pieces(pieces(file, advance), kind, how)
 
 
-def _pieces(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+def pieces(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    """A file some bytes at a time, telling of each."""
     while piece := file.read(PIECE):
         yield piece
         advance(len(piece))
