@@ -161,6 +161,7 @@ def _detail(acknowledgement: Acknowledgement, number: int) -> str:
 
 
 ACKNOWLEDGEMENT_RULES: Final[tuple[tuple[str, Callable[[Acknowledgement], Iterator[Breach]]], ...]] = (
+    ("CPIS-MSG-012", counts_are_in_range),
     ("CPIS-ACK-003", counts_add_up),
     ("CPIS-ACK-004", code_agrees_with_counts),
     ("CPIS-ACK-005", record_codes_are_known),
@@ -168,7 +169,6 @@ ACKNOWLEDGEMENT_RULES: Final[tuple[tuple[str, Callable[[Acknowledgement], Iterat
     ("CPIS-ACK-007", failures_are_repeated),
     ("CPIS-ACK-008", no_echo_at_file_level),
     ("CPIS-MSG-010", texts_belong_to_their_codes),
-    ("CPIS-MSG-012", counts_are_in_range),
 )
 
 

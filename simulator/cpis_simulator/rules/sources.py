@@ -20,9 +20,7 @@ _VOCABULARIES: Final = "DMS, vocabularies"
 _SPINE: Final = "Spine transport, query validation"
 _OURS: Final = "the harness's own choice"
 
-_SOURCES: Final[Mapping[str, str]] = {
-    "CPIS-DAT-003": f"{_UPLOAD}; service page",
-    "CPIS-DAT-005": f"{_UPLOAD}, unborn child subject (COCT_TP145100GB01)",
+SOURCES: Final[Mapping[str, str]] = {
     "CPIS-DAT-006": _UPLOAD,
     "CPIS-DAT-007": "DMS, plan templates (COCT_TP146100GB01 to 146105)",
     "CPIS-DAT-008": "DMS, plan templates (COCT_TP146100GB01 to 146105)",
@@ -40,7 +38,6 @@ _SOURCES: Final[Mapping[str, str]] = {
     "CPIS-UPL-003": f"{_UPLOAD}, File/id",
     "CPIS-UPL-004": f"{_UPLOAD}, File/transmissionQuantity",
     "CPIS-UPL-006": "MESH client and DTS, control file",
-    "CPIS-UPL-011": _OURS,
     "CPIS-UPL-014": "Spine transport, upload validation",
     "CPIS-UPL-017": "MESH API specification, message size",
     "CPIS-ACK-001": _ACKNOWLEDGEMENT,
@@ -84,10 +81,9 @@ _SOURCES: Final[Mapping[str, str]] = {
     "CPIS-MSG-012": f"{_TYPES} (INT); DMS, acknowledgement response",
     "CPIS-MSG-013": _OURS,
     "CPIS-MSG-014": f"{_UPLOAD}, subject; {_OURS}",
-    "CPIS-OPS-004": "MESH API specification, error codes",
 }
 
 
 def source_of(rule: str) -> str:
     """Document and section behind a requirement, empty where none of this table is judged."""
-    return _SOURCES.get(rule, "")
+    return SOURCES.get(rule, "")

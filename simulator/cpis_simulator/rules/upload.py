@@ -27,6 +27,9 @@ from cpis_simulator.vocabulary import PlanType
 
 ALL_CHECKS: Final[frozenset[BusinessCheck]] = UploadSettings().business_checks
 
+MOST_BYTES: Final = 75_000_000
+"""What the folder client of MESH sends at most (UPL-017)."""
+
 _TELEPHONE: Final = re.compile(r"tel:\+?[0-9]*")
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{2,10}")
 _SENDER: Final = "/File/communicationFunctionSnd/organisation"
@@ -301,6 +304,19 @@ def counts_are_not_negative(header: UploadHeader, count: int) -> Iterator[Breach
         yield Breach("negative file id", "/id", found=header.file_id)
 
 
+def size_fits_the_transport(size: int) -> Iterator[Breach]:
+    """The folder client of MESH takes no larger file; its REST interface takes this much a request, compressed."""
+    if size > MOST_BYTES:
+        yield Breach(
+            "size of the file",
+            "",
+            WARNING,
+            expected=f"at most {MOST_BYTES:,} bytes",
+            found=f"{size:,}",
+            mend="Send changes only, or split the records over several files.",
+        )
+
+
 FILE_RULES: Final[dict[str, Callable[[UploadHeader, int], Iterator[Breach]]]] = {
     "CPIS-UPL-003": file_id_is_a_sequence_number,
     "CPIS-UPL-004": quantity_is_the_number_of_records,
@@ -308,9 +324,10 @@ FILE_RULES: Final[dict[str, Callable[[UploadHeader, int], Iterator[Breach]]]] = 
 }
 
 
-def check_file(header: UploadHeader, count: int) -> list[Finding]:
-    """Judge what concerns the file as a whole, once its records are counted."""
-    return [f for rule, breaches in FILE_RULES.items() for f in findings(rule, breaches(header, count), "/File")]
+def check_file(header: UploadHeader, count: int, size: int = 0) -> list[Finding]:
+    """Judge what concerns the file as a whole, once its records and its bytes are counted."""
+    found = [f for rule, breaches in FILE_RULES.items() for f in findings(rule, breaches(header, count), "/File")]
+    return [*found, *findings("CPIS-UPL-017", size_fits_the_transport(size), "/File")]
 
 
 def judge_upload(upload: Upload, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> list[Finding]:

@@ -38,6 +38,7 @@ class UploadJudge:
         self._checks = checks
         self._reader = UploadReader(content_id="content-id" in checks, go_on=True)
         self._lines: dict[str, int] = {}
+        self._size = 0
 
     @property
     def records(self) -> int:
@@ -50,6 +51,7 @@ class UploadJudge:
         Raises:
             DecodeError: When the file cannot be read as an upload.
         """
+        self._size += len(piece)
         yield from self._judge(self._reader.feed(piece))
 
     def close(self) -> Iterator[Finding]:
@@ -63,7 +65,7 @@ class UploadJudge:
     def whole(self) -> Iterator[Finding]:
         """Findings about the file as a whole, once it is closed."""
         if self._reader.header is not None:
-            for finding in check_file(self._reader.header, self._reader.count):
+            for finding in check_file(self._reader.header, self._reader.count, self._size):
                 yield replace(finding, line=self._lines.get(finding.xpath, 0))
 
     def _judge(self, records: Iterator[Read]) -> Iterator[Finding]:
