@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, evidence, serving, suite
+from bench import codecs, evidence, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
     "evidence": evidence.measured,
     "serving": serving.measured,
     "suite": suite.measured,
+    "uploads": uploads.measured,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +30,7 @@ def generate(
 
     from cpis_cli.hosting import fail
     from cpis_fixtures.config import load_config
-    from cpis_fixtures.uploads import made_up_upload
-    from cpis_simulator.codecs.upload import encode_upload
+    from cpis_fixtures.uploads import made_up_upload_text
     from cpis_simulator.errors import ConfigError
 
     try:
@@ -41,20 +41,20 @@ def generate(
             mend = "Describe it under [[authority]] in a configuration (--config)."
             raise ConfigError("Unknown authority", expected=f"one of {', '.join(known)}", found=authority, mend=mend)
         made_on = (day or datetime.now()).date()
-        made = made_up_upload(records, seed=seed, day=made_on, authority=known[authority], file_id=str(file_id))
-        body = encode_upload(made)
+        text = made_up_upload_text(records, seed=seed, day=made_on, authority=known[authority], file_id=str(file_id))
         if out is None:
-            sys.stdout.buffer.write(body)
+            sys.stdout.buffer.writelines(map(str.encode, text))
         else:
-            _write(out, body)
+            _write(out, text)
     except ConfigError as error:
         raise fail("generate", error) from error
 
 
-def _write(path: Path, body: bytes) -> None:
+def _write(path: Path, text: Iterator[str]) -> None:
     from cpis_simulator.errors import ConfigError
 
     try:
-        path.write_bytes(body)
+        with path.open("wb") as file:
+            file.writelines(map(str.encode, text))
     except OSError as error:
         raise ConfigError("The file cannot be written", where=str(path), found=error.strerror) from error

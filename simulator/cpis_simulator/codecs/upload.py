@@ -6,6 +6,7 @@ Source: CP-IS DMS 1.0-RC5, REPC_MT000002GB01.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lxml import etree
@@ -14,7 +15,7 @@ from cpis_simulator.codecs.parts import UPLOAD_BLOCKS, write_id, write_organisat
 from cpis_simulator.codecs.times import write_time
 from cpis_simulator.codecs.upload_reader import UploadReader
 from cpis_simulator.codecs.xml import has_document_type, local_name
-from cpis_simulator.model import FaultyRecord, PlanRecord, Upload
+from cpis_simulator.model import FaultyRecord, PlanRecord, Upload, UploadHeader
 from cpis_simulator.vocabulary import HL7, LOCALISATION
 
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -31,18 +32,26 @@ def encode_upload(upload: Upload) -> bytes:
     Raises:
         ValueError: When one of its records is a `FaultyRecord`, which holds no content to write.
     """
-    parts = [
-        f'{DECLARATION}<File {NAMESPACES}>\n<creationTime value="{write_time(upload.creation_time)}"/>\n',
-        f"{write_id('id', extension=upload.file_id)}\n",
-        f'<transmissionQuantity value="{upload.quantity}"/>\n',
-        f"<communicationFunctionSnd>{write_organisation('organisation', upload.sender)}</communicationFunctionSnd>\n",
-    ]
-    for record in upload.records:
+    return "".join(write_upload(upload.header(), upload.records)).encode()
+
+
+def write_upload(header: UploadHeader, records: Iterable[PlanRecord | FaultyRecord]) -> Iterator[str]:
+    """Write an upload file piece by piece, however many records it has.
+
+    Raises:
+        ValueError: When one of its records is a `FaultyRecord`, which holds no content to write.
+    """
+    yield (
+        f'{DECLARATION}<File {NAMESPACES}>\n<creationTime value="{write_time(header.creation_time)}"/>\n'
+        f"{write_id('id', extension=header.file_id)}\n"
+        f'<transmissionQuantity value="{header.quantity}"/>\n'
+        f"<communicationFunctionSnd>{write_organisation('organisation', header.sender)}</communicationFunctionSnd>\n"
+    )
+    for record in records:
         if isinstance(record, FaultyRecord):
             raise ValueError(f"a faulty record cannot be written: {record.reason}")
-        parts.append(f"<record>{write_record('CP-ISRecord', record)}</record>\n")
-    parts.append("</File>\n")
-    return "".join(parts).encode()
+        yield f"<record>{write_record('CP-ISRecord', record)}</record>\n"
+    yield "</File>\n"
 
 
 def write_record(name: str, record: PlanRecord) -> str:

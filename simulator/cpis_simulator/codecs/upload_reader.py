@@ -136,7 +136,7 @@ class UploadReader:
                     record, end = known
                     self.count += 1
                     lines = self._lines + data.count(b"\n", position, start)
-                    yield Read(self.count, record, lines, partial(self._alone, data[start:end]))
+                    yield Read(self.count, record, lines, partial(self._alone, data, start, end))
                     self._skip(data.count(b"\n", position, end))
                     position = end
                     continue
@@ -154,9 +154,9 @@ class UploadReader:
         self._lines += lines
         self._parser.lines_before += lines
 
-    def _alone(self, source: bytes) -> etree._Element:
+    def _alone(self, data: bytes, start: int, end: int) -> etree._Element:
         """A record parsed once more by itself; its first line is 1."""
-        return parse_document(self._opening + source + b"</File>")[0]
+        return parse_document(self._opening + data[start:end] + b"</File>")[0]
 
     def _parse(self, data: bytes) -> Iterator[Read]:
         """Hand bytes to the parser, and read the records that it closes with them."""
@@ -183,7 +183,7 @@ class UploadReader:
         tree: Callable[[], etree._Element] = partial(_itself, element)
         before = self._parser.lines_before
         if source:
-            tree, before = partial(self._alone, source), lines
+            tree, before = partial(self._alone, source, 0, len(source)), lines
         record = self._record_of(element)
         if isinstance(record, FaultyRecord):
             if source:  # Said once more, of lines that libxml2 can count.

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from cpis_simulator.model import Access, Query
 from cpis_simulator.service.notifications import Notice, file_number
 from cpis_simulator.service.pds import Person
 from cpis_simulator.service.register import Holding, StoredQuery
 from cpis_simulator.store import rows, schema
-from cpis_simulator.store.statements import Prepared
-
-_MANY: Final = 500
-"""Values that a statement takes at once; databases bound it."""
+from cpis_simulator.store.statements import SIZES, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ class Session:
         if len(nhs_numbers) == 1:
             found: Iterable[Any] = self._run("person", *nhs_numbers)
         else:
-            found = self._run_many(self._prepared.people, nhs_numbers)
+            found = self._run_many("people", nhs_numbers)
         return {row[0]: rows.read_person(row) for row in found}
 
     def put_people(self, people: Iterable[Person]) -> None:
@@ -145,7 +142,7 @@ class Session:
 
     def holdings_of(self, ods_code: str, nhs_numbers: Collection[str]) -> Mapping[str, Holding]:
         """One authority's holdings under these numbers."""
-        found = self._run_many(self._prepared.holdings_of, nhs_numbers, ods_code=ods_code)
+        found = self._run_many("holdings of", nhs_numbers, ods_code)
         return {number: rows.read_holding(number, body) for number, body in found}
 
     def holdings(self, nhs_number: str) -> Sequence[Holding]:
@@ -321,9 +318,12 @@ class Session:
             self._cursor = self._connection.connection.cursor()
         return self._cursor
 
-    def _run_many(self, statement: Select[Any], numbers: Collection[str], **more: object) -> Iterator[Any]:
-        """Run a statement for many numbers, some hundred at a time."""
+    def _run_many(self, name: str, numbers: Collection[str], *more: object) -> Iterator[Any]:
+        """Run a statement for many numbers, as many at a time as it is made for."""
         listed = list(numbers)
-        for first in range(0, len(listed), _MANY):
-            part = {"numbers": listed[first : first + _MANY], **more}
-            yield from self._connection.execute(statement, part)
+        few, many = SIZES
+        size = few if len(listed) <= few else many
+        for first in range(0, len(listed), size):
+            part = listed[first : first + size]
+            part += part[:1] * (size - len(part))
+            yield from self._run(f"{name} {size}", *part, *more)

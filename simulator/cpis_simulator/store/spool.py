@@ -18,12 +18,16 @@ from cpis_simulator.service.uploads import Changes
 from cpis_simulator.store import rows
 
 _CREATE: Final = """
+PRAGMA page_size = 16384;
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA locking_mode = EXCLUSIVE;
-CREATE TABLE holding (nhs_number TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE person (nhs_number TEXT PRIMARY KEY, given, family, birth_date, previous_names, sensitive, inactive,
-  superseded_by) WITHOUT ROWID;
+PRAGMA cache_size = -16384;
+CREATE TABLE holding (nhs_number TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX holdings ON holding (nhs_number);
+CREATE TABLE person (nhs_number TEXT NOT NULL, given, family, birth_date, previous_names, sensitive, inactive,
+  superseded_by);
+CREATE INDEX persons ON person (nhs_number);
 CREATE TABLE result (seq INTEGER PRIMARY KEY, xml TEXT NOT NULL);
 CREATE TABLE echo (seq INTEGER PRIMARY KEY, xml TEXT NOT NULL);
 """
@@ -44,16 +48,18 @@ class Spool:
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._file.executescript(_CREATE)
         self._file.execute("BEGIN")
+        self._has_learned = False
 
     def keep(self, changes: Changes) -> None:
-        """Add what some records change; a later state of a holding takes the place of an earlier one."""
+        """Add what some records change; where a holding has several states, the last one counts."""
+        self._has_learned = self._has_learned or bool(changes.learned)
         run = self._file.executemany
         run(
-            "INSERT OR REPLACE INTO holding VALUES (?, ?)",
+            "INSERT INTO holding VALUES (?, ?)",
             ((number, rows.write_holding(holding)) for number, holding in changes.holdings.items()),
         )
         run(
-            "INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (rows.write_person(person) for person in changes.learned.values()),
         )
         run("INSERT INTO result (xml) VALUES (?)", ((write_result(result),) for result in changes.results))
@@ -65,11 +71,13 @@ class Spool:
 
     def people(self, nhs_numbers: Collection[str]) -> dict[str, Person]:
         """The people among these numbers that were learned from the file so far."""
+        if not self._has_learned:
+            return {}
         return {row[0]: rows.read_person(row) for row in self._among("person", nhs_numbers)}
 
     def holding_rows(self, ods_code: str) -> Iterator[tuple[str, str, str]]:
-        """Number, authority and body of each changed holding, as the world stores it."""
-        yield from self._file.execute("SELECT nhs_number, ?, body FROM holding", (ods_code,))
+        """Number, authority and body of each changed holding, as the world stores it; later states come later."""
+        yield from self._file.execute("SELECT nhs_number, ?, body FROM holding ORDER BY rowid", (ods_code,))
 
     def learned(self) -> Iterator[rows.PersonRow]:
         """Everybody that was learned, as the world stores it."""
@@ -96,7 +104,8 @@ class Spool:
             part = listed[first : first + _MANY]
             marks = ",".join("?" * len(part))
             # Table and marks are ours; the values are bound.
-            yield from self._file.execute(f"SELECT * FROM {table} WHERE nhs_number IN ({marks})", part)
+            query = f"SELECT * FROM {table} WHERE nhs_number IN ({marks}) ORDER BY rowid"
+            yield from self._file.execute(query, part)
 
 
 class SpooledRegister:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     BindParameter,
     Engine,
     Integer,
-    Select,
     Table,
     Text,
     bindparam,
@@ -40,12 +39,29 @@ def _p(number: int, kind: Any = Text) -> BindParameter[Any]:
     return bindparam(f"p{number}", type_=kind)
 
 
+SIZES: Final = (8, 500)
+"""How many numbers a statement about several takes at once; it is given one of them again where there are fewer."""
+
+
+def _many(size: int) -> list[BindParameter[Any]]:
+    return [_p(number) for number in range(size)]
+
+
 def _hot() -> dict[str, ClauseElement]:
     """The statements that a lookup or a delivery runs, by name."""
     world, queries, outbox = schema.world, schema.queries, schema.outbox
     return {
         "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch),
         "person": select(schema.people).where(schema.people.c.nhs_number == _p(0)),
+        **{
+            f"people {size}": select(schema.people).where(schema.people.c.nhs_number.in_(_many(size))) for size in SIZES
+        },
+        **{
+            f"holdings of {size}": select(schema.holdings.c.nhs_number, schema.holdings.c.body).where(
+                schema.holdings.c.nhs_number.in_(_many(size)), schema.holdings.c.authority == _p(size)
+            )
+            for size in SIZES
+        },
         "holdings": select(schema.holdings.c.body)
         .where(schema.holdings.c.nhs_number == _p(0))
         .order_by(schema.holdings.c.authority),
@@ -111,13 +127,6 @@ class Prepared:
             self._texts[name] = (str(compiled), order)
         self.upsert_file = _upsert(insert, schema.files)
         self.upsert_document = _upsert(insert, schema.documents)
-        self.people: Select[Any] = select(schema.people).where(
-            schema.people.c.nhs_number.in_(bindparam("numbers", expanding=True))
-        )
-        self.holdings_of: Select[Any] = select(schema.holdings.c.nhs_number, schema.holdings.c.body).where(
-            schema.holdings.c.authority == bindparam("ods_code"),
-            schema.holdings.c.nhs_number.in_(bindparam("numbers", expanding=True)),
-        )
 
     def many(self, name: str) -> tuple[str, Callable[[Sequence[object]], Any] | None]:
         """As `bound`, for a statement that is run with many rows; None where their values can be taken as they are."""

@@ -23,6 +23,8 @@ from cpis_simulator.store.session import Session
 from cpis_simulator.store.statements import Prepared
 
 _BUSY_MS: Final = 30_000
+_CACHE_KIB: Final = 8192
+"""What SQLite keeps of a file in memory: the indices of some hundred thousand holdings."""
 _ONE: Final = 1
 _WRITES: Final = "cpis_write"
 """Execution option of a connection whose transactions write."""
@@ -147,6 +149,7 @@ def _engine(url: str) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
