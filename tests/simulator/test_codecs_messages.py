@@ -11,9 +11,11 @@ from cpis_simulator.codecs.detect import kind_of
 from cpis_simulator.codecs.query import decode_query, encode_query
 from cpis_simulator.codecs.upload import decode_upload, encode_upload, peek_header
 from cpis_simulator.codecs.xml import parse_document
-from cpis_simulator.errors import Fault
+from cpis_simulator.errors import DecodeError, Fault
 from cpis_simulator.model import FaultyRecord, LocalId, PlanRecord, ProtectionPlan, Subject, SubjectKind
 from cpis_simulator.nhs_number import check_digit
+from cpis_simulator.rules.judge import Judging, judge
+from cpis_simulator.settings import FlagPlace
 from cpis_simulator.vocabulary import PlanType
 from tests.official import schema_errors
 from tests.simulator.codec_examples import CHILD, EXAMPLES, QUERY, UPLOAD, Example
@@ -169,6 +171,25 @@ def test_silent_read_flag_is_found_wherever_it_stands(place: bytes, flag: bytes,
     body = QUERY.body[:at] + flag + QUERY.body[at:]
     query = decode_query(parse_document(body)).query
     assert query == replace(QUERY.message.query, unscheduled=unscheduled)
+
+
+@pytest.mark.parametrize(
+    ("place", "taken"),
+    [("anywhere", (True, True)), ("first-child", (True, False)), ("refused", (False, False))],
+)
+def test_where_a_flag_is_taken_is_a_setting(place: FlagPlace, taken: tuple[bool, bool]) -> None:
+    """As we write it, and in another place."""
+    ours = QUERY.body.replace(
+        b"<queryByParameter>", b'<queryByParameter><accessEventType><value value="false"/></accessEventType>'
+    )
+    elsewhere = QUERY.body.replace(b"<effectiveTime", b'<accessEventType value="false"/><effectiveTime', 1)
+    for body, is_taken in zip((ours, elsewhere), taken, strict=True):
+        if is_taken:
+            assert decode_query(body, flag=place).query.is_silent()
+        else:
+            with pytest.raises(DecodeError):
+                decode_query(body, flag=place)
+        assert judge(body, how=Judging(flag=place)).valid is is_taken
 
 
 def test_reading_a_silent_query_twice_gives_the_same() -> None:

@@ -79,7 +79,7 @@ class LookUpEndpoint:
         """Nothing is opened."""
         self._service = service
         self._max_body = settings.transport.max_body
-        self._exchange = SynchronousExchange(settings.data)
+        self._exchange = SynchronousExchange(settings.data, flag=settings.query.access_flag_place)
         self._journal = journal
         self._now = now
         self._ids = ids

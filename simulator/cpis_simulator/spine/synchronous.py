@@ -31,7 +31,7 @@ from cpis_simulator.directory import SPINE_ASID
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import AnswerMessage, Coded, NoRecord, QueryMessage, Refusal, Reply, Transmission
 from cpis_simulator.nhs_number import is_synthetic
-from cpis_simulator.settings import DataSettings
+from cpis_simulator.settings import DataSettings, FlagPlace
 from cpis_simulator.vocabulary import OID_FAULT
 
 REPLY_ADDRESS: Final = "https://cpisquery.national.ncrs.nhs.uk/syncservice"
@@ -75,11 +75,13 @@ class SynchronousExchange:
 
     Args:
         data: Which NHS numbers may be asked for.
+        flag: Where a silent-read flag is taken (setting `query.access_flag_place`).
     """
 
-    def __init__(self, data: DataSettings) -> None:
+    def __init__(self, data: DataSettings, *, flag: FlagPlace = "anywhere") -> None:
         """Keep the settings; there is no other state."""
         self._data = data
+        self._flag = flag
 
     def handle(
         self,
@@ -134,10 +136,13 @@ class SynchronousExchange:
         if faults := query_faults(element):
             return _refusal(message, element, faults, now, ids)
         try:
-            query = decode_query(element)
+            query = decode_query(element, flag=self._flag)
         except DecodeError as error:
-            fault = Coded("INVALID_CONTROL_ACT", f"Invalid control act: {error}"[:250], OID_FAULT)
-            return _refusal(message, element, (fault,), now, ids)
+            found = tuple(
+                Coded("INVALID_CONTROL_ACT", f"Invalid control act: {fault.text()} ({fault.xpath})"[:250], OID_FAULT)
+                for fault in error.faults
+            )
+            return _refusal(message, element, found, now, ids)
         if not is_synthetic(query.query.nhs_number, self._data.test_number_prefix):
             return _refusal(message, element, (_not_synthetic(self._data.test_number_prefix),), now, ids)
         return answer(query)
