@@ -128,3 +128,46 @@ def test_codes_that_no_schema_lists_are_checked(old: bytes, new: bytes, rule: st
     verdict = judge(QUERY.body.replace(old, new, 1))
     assert [finding.rule for finding in verdict.findings] == [rule]
     assert all(finding.line for finding in verdict.findings)
+
+
+def test_a_first_fault_hides_no_other() -> None:
+    """Of structure, of values and of rules, in the header and in each record."""
+    body = UPLOAD.body.replace(b"20260302083005+0000", b"20260302083005").replace(
+        b'Quantity value="2"', b'Quantity value="3"'
+    )
+    body = body.replace(b"<organisation>", b'<organisation classCode="ORG">').replace(
+        b"tel:01632960003", b"tel:01632 960003"
+    )
+    body = body.replace(b"<COCT_TP145101GB01.Child>", b'<COCT_TP145101GB01.Child classCode="CHILD">')
+    body = body.replace(b'<birthTime value="20150607"/>', b"").replace(b'"202506070000"', b'"20250607"')
+    body = body.replace(b"<subject><l:", b"<code/><subject><l:", 1).replace(b"202605050000", b"202505050000")
+    body = body.replace(b"9990003025", b"9990003026")
+    assert [(finding.rule, finding.record) for finding in judge(body).findings] == [
+        ("CPIS-UPL-004", None),
+        ("CPIS-MSG-004", None),
+        ("CPIS-DAT-015", None),
+        ("CPIS-DAT-012", None),
+        ("CPIS-DAT-011", 1),
+        ("CPIS-MSG-004", 1),
+        ("CPIS-MSG-004", 1),
+        ("CPIS-DAT-013", 1),
+        ("CPIS-DAT-029", 2),
+        ("CPIS-MSG-013", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mend"),
+    [
+        (b"202501020304", b"20250102", "Write 202501020000."),
+        (b"202501020304", b"20250102030405", "Write 202501020304."),
+        (b"20150607", b"2015-06-07", "Write 20150607."),
+        (b"tel:01632960003", b"01632 960003", "Write tel:01632960003."),
+        (b"20260302083005+0000", b"20260302083005Z", "Write 20260302083005+0000."),
+        (b"20260302083005+0000", b"20260302083005", "Add the offset, such as +0000."),
+        (b"202501020304", b"soon", ""),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_what_was_probably_meant(old: bytes, new: bytes, mend: str) -> None:
+    (finding, *_) = judge(UPLOAD.body.replace(old, new)).findings
+    assert finding.mend == mend

@@ -173,7 +173,7 @@ def _attribute_problem(element: etree._Element, clark: str, what: str) -> _Probl
         form.what,
         expected=form.expected or (fixed[1] if fixed else _plain(what)),
         found=element.get(clark) or "nothing",
-        mend=form.mend,
+        mend=form.mend(element.get(clark) or ""),
     )
     return _Problem(fault, element)
 

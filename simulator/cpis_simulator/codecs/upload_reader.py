@@ -209,12 +209,7 @@ class UploadReader:
         self._opening = f"<File{declared}>".encode()
         try:
             require_structure(root, header_schema())
-            self.header = UploadHeader(
-                read_time(pick(root, "creationTime")),
-                attribute_at(root, "id", "extension"),
-                read_count(pick(root, "transmissionQuantity")),
-                read_organisation(pick(root, "communicationFunctionSnd/organisation")),
-            )
+            self.header = read_header(root)
         except DecodeError as error:
             if not self._go_on:
                 raise
@@ -227,6 +222,20 @@ class UploadReader:
             return read_record(element[0], agree=self._agree)
         except DecodeError as error:
             return FaultyRecord(error.faults, _nhs_number_of(element))
+
+
+def read_header(root: etree._Element) -> UploadHeader:
+    """What stands before the records, from a root that fits the schema.
+
+    Raises:
+        DecodeError: When a value of it cannot be held.
+    """
+    return UploadHeader(
+        read_time(pick(root, "creationTime")),
+        attribute_at(root, "id", "extension"),
+        read_count(pick(root, "transmissionQuantity")),
+        read_organisation(pick(root, "communicationFunctionSnd/organisation")),
+    )
 
 
 def _itself(element: etree._Element) -> etree._Element:
