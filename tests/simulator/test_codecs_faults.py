@@ -134,6 +134,10 @@ FORM = [
     (UPLOAD, "tel:01632960003", "01632960003", "CPIS-DAT-015"),
     (UPLOAD, 'value="2"', 'value="2.0"', "CPIS-MSG-005"),
     (UPLOAD, 'value="2"', f'value="{"9" * 5000}"', "CPIS-MSG-005"),
+    (UPLOAD, 'value="2"', 'value="\N{NO-BREAK SPACE}2"', "CPIS-MSG-005"),
+    (UPLOAD, 'use="WP"', 'use="WP\N{NO-BREAK SPACE}"', "CPIS-DAT-014"),
+    (UPLOAD, "<record>", "\N{NO-BREAK SPACE}<record>", "CPIS-MSG-005"),
+    (UPLOAD, '<id extension="7"/>', '<id extension="7">\N{NO-BREAK SPACE}</id>', "CPIS-MSG-005"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.19.1"', 'root="1.2.3"', "CPIS-MSG-007"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.4.1"', 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', "CPIS-MSG-008"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', 'root="2.16.840.1.113883.2.1.4.1"', "CPIS-MSG-008"),
@@ -148,6 +152,7 @@ FORM = [
     (UPLOAD, "<File", "<!DOCTYPE File><File", "CPIS-MSG-002"),
     (QUERY, "6F1B0E52-33C1-4E0A-9A10-000000000010", "6f1b0e52-33c1-4e0a-9a10-000000000010", "CPIS-MSG-007"),
     (QUERY, 'extension="QUPC_IN000006GB01"', 'extension="REPC_IN000007GB01"', "CPIS-MSG-011"),
+    (QUERY, 'use="PREFERRED"', 'use="L\N{NO-BREAK SPACE}A"', "CPIS-QRY-004"),
     (QUERY, "v3INF_DMSv5.7:FIN", "v9", "CPIS-MSG-011"),
     (QUERY, 'processingCode code="P"', 'processingCode code="X"', "CPIS-MSG-011"),
     (QUERY, 'typeCode="RCV"', 'typeCode="SND"', "CPIS-MSG-011"),
@@ -161,6 +166,12 @@ FORM = [
 def test_values_have_the_form_of_their_type(example: Example, old: str, new: str, rule: str) -> None:
     rules = broken_rules(example, changed(example, old, new))
     assert set(rules) == {rule}
+
+
+def test_spaces_that_xml_does_not_know_as_white_space_belong_to_a_name() -> None:
+    body = changed(UPLOAD, "<given>Zoë Ann</given>", "<given>\n Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}\t</given>")
+    record = UPLOAD.decode(body).records[0]
+    assert record.subjects[0].given == "Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}"
 
 
 def test_access_repeats_the_person_not_the_parameter_of_the_query() -> None:

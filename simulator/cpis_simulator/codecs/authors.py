@@ -19,7 +19,7 @@ from cpis_simulator.codecs.parts import (
     write_organisation,
 )
 from cpis_simulator.codecs.reader import Reader, attributes, content
-from cpis_simulator.codecs.xml import attribute, fault, local_name, text
+from cpis_simulator.codecs.xml import WHITE_SPACE, attribute, fault, local_name, text, words
 from cpis_simulator.model import Author, AuthorName, DeviceAuthor, Organisation, PersonAuthor, ResponsiblePerson
 from cpis_simulator.vocabulary import OID_ASID, OID_JOB_ROLE, OID_SDS_ROLE_PROFILE, OID_SDS_USER
 
@@ -118,7 +118,7 @@ def read_author_name(element: etree._Element, requirement: str) -> AuthorName:
     """
     reader = Reader(element, optional=("use",), text=True)
     use = element.get("use")
-    if use is not None and not _NAME_USES.issuperset(use.split()):
+    if use is not None and not _NAME_USES.issuperset(words(use)):
         raise fault(element, "Use of a name", requirement, expected="L or PREFERRED", found=use)
     parts: dict[str, list[str]] = {"prefix": [], "given": [], "family": [], "suffix": []}
     while (name := reader.peek()) in parts or name == "delimiter":
@@ -129,7 +129,7 @@ def read_author_name(element: etree._Element, requirement: str) -> AuthorName:
     reader.maybe("validTime", requirement=requirement)
     reader.done()
     if not any(parts.values()):
-        parts["family"] = [(element.text or "").strip()]
+        parts["family"] = [(element.text or "").strip(WHITE_SPACE)]
     return AuthorName(
         family=" ".join(parts["family"]),
         given=tuple(parts["given"]),

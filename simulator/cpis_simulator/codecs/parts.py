@@ -21,7 +21,7 @@ from cpis_simulator.codecs.times import (
     read_plan_date,
     write_plan_date,
 )
-from cpis_simulator.codecs.xml import attribute, fault, local_name, text
+from cpis_simulator.codecs.xml import attribute, fault, local_name, text, words
 from cpis_simulator.model import LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
 from cpis_simulator.vocabulary import (
     LOCALISATION,
@@ -59,7 +59,7 @@ _DATE_PREFIX: Final = {
 _TELECOM: Final = re.compile(r"tel:\+?[0-9]*")
 _TELECOM_USES: Final = frozenset({"H", "HP", "HV", "WP", "AS", "EC", "PG", "MC"})
 _UUID: Final = re.compile(r"[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}")
-_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+_INTEGER: Final = re.compile(r"[ \t\n\r]*[+-]?[0-9]{1,18}[ \t\n\r]*")
 
 
 # Values
@@ -323,7 +323,7 @@ def _read_telecom(element: etree._Element) -> Telecom:
             expected="tel:, perhaps +, then digits only",
             found=found["value"],
         )
-    if not _TELECOM_USES.issuperset(found["use"].split()):
+    if not _TELECOM_USES.issuperset(words(found["use"])):
         raise fault(element, "Use of a telephone", "CPIS-DAT-014", expected="WP or EC", found=found["use"])
     return Telecom(found["value"], found["use"])
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from cpis_simulator.codecs.xml import fault, local_name
+from cpis_simulator.codecs.xml import WHITE_SPACE, fault, local_name
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.vocabulary import HL7, LOCALISATION
 
@@ -65,7 +65,7 @@ def attributes(
             raise fault(element, f"{local_name(element)} without {name}", requirement, expected=f"attribute {name}")
     if len(element):
         raise fault(element[0], "Element that the schema does not know here", "CPIS-MSG-005")
-    if element.text and element.text.strip():
+    if element.text and element.text.strip(WHITE_SPACE):
         raise _free_text(element, element.text)
     return found
 
@@ -81,7 +81,7 @@ def content(element: etree._Element, *, optional: Collection[str] = (), requirem
             raise fault(element, "Attribute that the schema does not know", requirement, found=name)
     if len(element):
         raise fault(element[0], "Element that the schema does not know here", requirement)
-    return (element.text or "").strip()
+    return (element.text or "").strip(WHITE_SPACE)
 
 
 def _fixed_value(element: etree._Element, what: str) -> DecodeError:
@@ -94,7 +94,7 @@ def _fixed_value(element: etree._Element, what: str) -> DecodeError:
 
 
 def _free_text(element: etree._Element, found: str) -> DecodeError:
-    return fault(element, "Text where only elements may stand", "CPIS-MSG-005", found=found.strip())
+    return fault(element, "Text where only elements may stand", "CPIS-MSG-005", found=found.strip(WHITE_SPACE))
 
 
 class Reader:
@@ -123,7 +123,7 @@ class Reader:
             raise fault(element, "Attribute that the schema does not know", "CPIS-MSG-005", found=name)
         if not text:
             for stray in (element.text, *(child.tail for child in self._children)):
-                if stray and not stray.isspace():
+                if stray and stray.strip(WHITE_SPACE):
                     raise _free_text(element, stray)
 
     def peek(self) -> str | None:

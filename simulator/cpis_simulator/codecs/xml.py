@@ -21,6 +21,9 @@ from cpis_simulator.errors import DecodeError
 MAX_BYTES: Final = 512 * 1024 * 1024
 """No document is larger; the edges have tighter limits of their own."""
 
+WHITE_SPACE: Final = " \t\n\r"
+"""As XML defines it. Python's own idea of it has more, such as the no-break space, which is text to a schema."""
+
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
 _SKIPPED = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
@@ -64,6 +67,11 @@ def shortened(value: object, limit: int = 60) -> str:
     if len(str(value)) > limit * 4:
         return f"{shown[:limit]}… ({len(str(value))} characters)"
     return shown if len(shown) <= limit else f"{shown[:limit]}… ({len(shown)} characters)"
+
+
+def words(value: str) -> list[str]:
+    """The items of a list type, which white space separates."""
+    return re.findall(f"[^{WHITE_SPACE}]+", value)
 
 
 def local_name(element: etree._Element) -> str:
