@@ -138,6 +138,7 @@ FORM = [
     (UPLOAD, 'use="WP"', 'use="WP\N{NO-BREAK SPACE}"', "CPIS-DAT-014"),
     (UPLOAD, "<record>", "\N{NO-BREAK SPACE}<record>", "CPIS-MSG-005"),
     (UPLOAD, '<id extension="7"/>', '<id extension="7">\N{NO-BREAK SPACE}</id>', "CPIS-MSG-005"),
+    (UPLOAD, '<id extension="7"/>', '<id extension="7">\n</id>', "CPIS-MSG-005"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.19.1"', 'root="1.2.3"', "CPIS-MSG-007"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.4.1"', 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', "CPIS-MSG-008"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', 'root="2.16.840.1.113883.2.1.4.1"', "CPIS-MSG-008"),

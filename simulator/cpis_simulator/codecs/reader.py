@@ -40,7 +40,7 @@ def attributes(
     fixed: Collection[str] = (),
     requirement: str = "CPIS-MSG-005",
 ) -> dict[str, str]:
-    """Read an element that carries attributes only.
+    """Read an element that carries attributes only; by the schema not even white space may stand in it.
 
     Args:
         element: The element.
@@ -65,7 +65,7 @@ def attributes(
             raise fault(element, f"{local_name(element)} without {name}", requirement, expected=f"attribute {name}")
     if len(element):
         raise fault(element[0], "Element that the schema does not know here", "CPIS-MSG-005")
-    if element.text and element.text.strip(WHITE_SPACE):
+    if element.text:
         raise _free_text(element, element.text)
     return found
 
@@ -94,7 +94,10 @@ def _fixed_value(element: etree._Element, what: str) -> DecodeError:
 
 
 def _free_text(element: etree._Element, found: str) -> DecodeError:
-    return fault(element, "Text where only elements may stand", "CPIS-MSG-005", found=found.strip(WHITE_SPACE))
+    shown = found.strip(WHITE_SPACE)
+    if not shown:
+        return fault(element, "White space in an element that must be empty", "CPIS-MSG-005")
+    return fault(element, "Text where only elements may stand", "CPIS-MSG-005", found=shown)
 
 
 class Reader:
