@@ -159,7 +159,13 @@ FORM = [
     (QUERY, 'typeCode="RCV"', 'typeCode="SND"', "CPIS-MSG-011"),
     (QUERY, "<queryByParameter>", '<queryByParameter><accessEventType value="maybe"/>', "CPIS-QRY-008"),
     (DEVICE_QUERY, '"999999000202"/><indirect', '"99999900020"/><indirect', "CPIS-MSG-007"),
+    (DEVICE_QUERY, 'code="R0001"', 'code="R 0001"', "CPIS-MSG-005"),
     (ACKNOWLEDGEMENT, "Partial File Upload", "Partial", "CPIS-MSG-010"),
+    (ACKNOWLEDGEMENT, 'translation code="X1"', 'translation code="X 1"', "CPIS-MSG-005"),
+    (ACKNOWLEDGEMENT, 'displayName="Odd"', 'displayName=""', "CPIS-MSG-005"),
+    (NO_RECORD, 'code="CPIS-0001"', 'code="CPIS 0001"', "CPIS-MSG-005"),
+    (NO_RECORD, 'codeSystem="2.16.840.1.113883.2.1.3.2.4.17.42"', 'codeSystem="17_42"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'type="Query Ack"', "CPIS-MSG-005"),
 ]  # fmt: skip
 
 
@@ -170,7 +176,9 @@ def test_values_have_the_form_of_their_type(example: Example, old: str, new: str
 
 
 def test_spaces_that_xml_does_not_know_as_white_space_belong_to_a_name() -> None:
-    body = changed(UPLOAD, "<given>Zoë Ann</given>", "<given>\n Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}\t</given>")
+    body = changed(
+        UPLOAD, "<given>Zoë Ann</given>", "<given>\n Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}\t</given>"
+    )
     record = UPLOAD.decode(body).records[0]
     assert record.subjects[0].given == "Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}"
 

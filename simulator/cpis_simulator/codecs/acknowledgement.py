@@ -8,10 +8,13 @@ from __future__ import annotations
 from lxml import etree
 
 from cpis_simulator.codecs.parts import (
+    code_reader,
+    coded,
     read_count,
     read_extension,
     read_organisation,
     read_subject,
+    write_code,
     write_id,
     write_organisation,
     write_subject,
@@ -19,7 +22,7 @@ from cpis_simulator.codecs.parts import (
 from cpis_simulator.codecs.reader import Reader, attributes, content, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, read_record, write_record
-from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, parse_document, text
+from cpis_simulator.codecs.xml import blaming, fault, local_name, parse_document, text
 from cpis_simulator.model import Acknowledgement, Coded, Echo, PlanRecord, RecordResult
 from cpis_simulator.vocabulary import FILE_CODE_TEXT, OID_RECORD_RESPONSE, FileCode
 
@@ -27,7 +30,7 @@ from cpis_simulator.vocabulary import FILE_CODE_TEXT, OID_RECORD_RESPONSE, FileC
 def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
     """Write the reply to an upload file."""
     codes = "".join(
-        f"<acknowledgementFileDetail>{_write_code(code)}</acknowledgementFileDetail>"
+        f"<acknowledgementFileDetail>{write_code('code', code)}</acknowledgementFileDetail>"
         for code in acknowledgement.file_codes
     )
     results = "".join(_write_result(result) for result in acknowledgement.results)
@@ -52,16 +55,10 @@ def _write_count(name: str, count: int) -> str:
     return f'<{name}><value value="{count}"/></{name}>\n'
 
 
-def _write_code(code: Coded, name: str = "code") -> str:
-    system = f' codeSystem="{attribute(code.code_system)}"' if code.code_system else ""
-    return f'<{name} code="{attribute(code.code)}"{system} displayName="{attribute(code.display_name)}"/>'
-
-
 def _write_result(result: RecordResult) -> str:
-    plain = _write_code(Coded(result.code, result.display_name, OID_RECORD_RESPONSE))
     # CE has no other place for a second code than its translations (ACK-006).
-    translations = "".join(_write_code(detail, "translation") for detail in result.detail)
-    code = f"{plain[:-2]}>{translations}</code>" if translations else plain
+    translations = "".join(write_code("translation", detail) for detail in result.detail)
+    code = write_code("code", Coded(result.code, result.display_name, OID_RECORD_RESPONSE), translations)
     return (
         f"<acknowledgementRecordDetail>{code}<location>{text(result.location)}</location>"
         "</acknowledgementRecordDetail>\n"
@@ -156,28 +153,18 @@ def _read_result(element: etree._Element) -> RecordResult:
     code = reader.one("code", requirement="CPIS-ACK-005")
     location = content(reader.one("location", requirement="CPIS-ACK-007"))
     reader.done()
-    inner = Reader(code, optional=_CODE_ATTRIBUTES)
+    inner = code_reader(code)
     inner.maybe("originalText")
     translations = inner.many("translation")
     inner.done()
     if (system := code.get("codeSystem")) != OID_RECORD_RESPONSE:
         raise fault(code, "Code system of a record code", "CPIS-ACK-005", expected=OID_RECORD_RESPONSE, found=system)
     for translation in translations:
-        detail = Reader(translation, optional=_CODE_ATTRIBUTES)
+        detail = code_reader(translation)
         detail.maybe("originalText")
         detail.done()
-    return RecordResult(
-        code.get("code") or "",
-        code.get("displayName") or "",
-        location,
-        tuple(
-            Coded(detail.get("code") or "", detail.get("displayName") or "", detail.get("codeSystem") or "")
-            for detail in translations
-        ),
-    )
-
-
-_CODE_ATTRIBUTES = frozenset({"code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion"})
+    shown = coded(code)
+    return RecordResult(shown.code, shown.display_name, location, tuple(coded(detail) for detail in translations))
 
 
 def _read_echo(element: etree._Element) -> Echo:

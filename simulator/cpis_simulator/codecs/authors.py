@@ -12,6 +12,8 @@ from lxml import etree
 
 from cpis_simulator.codecs.parts import (
     NAME_PART_ATTRIBUTES,
+    code_reader,
+    coded,
     content_id,
     read_block,
     read_organisation,
@@ -51,7 +53,9 @@ def read_author(element: etree._Element) -> Author:
 
 def _read_person(block: etree._Element) -> PersonAuthor:
     reader = Reader(block)
-    role_code, role_name = _read_role(reader.one("code", requirement=_PERSON_RULE), _PERSON_RULE)
+    code = reader.one("code", requirement=_PERSON_RULE)
+    role_code, role_name = _read_role(code, _PERSON_RULE)
+    attributes(code, "code", "codeSystem", "displayName", requirement=_PERSON_RULE)
     identifiers = reader.many("id", least=1, most=2, requirement=_PERSON_RULE)
     found = [
         attributes(e, "extension", optional=("root", "assigningAuthorityName"), requirement=_PERSON_RULE)
@@ -105,10 +109,16 @@ def _read_responsible(element: etree._Element) -> ResponsiblePerson:
 
 
 def _read_role(element: etree._Element, requirement: str) -> tuple[str, str]:
-    found = attributes(element, "code", "codeSystem", "displayName", requirement=requirement)
-    if not _OID.fullmatch(found["codeSystem"]):
-        raise fault(element, "Code system of a job role", requirement, expected=OID_JOB_ROLE, found=found["codeSystem"])
-    return found["code"], found["displayName"]
+    for name in ("code", "codeSystem", "displayName"):
+        if not element.get(name):
+            raise fault(element, f"code without {name}", requirement, expected=f"attribute {name}")
+    reader = code_reader(element)
+    reader.maybe("originalText")
+    reader.done()
+    role = coded(element)
+    if not _OID.fullmatch(role.code_system):
+        raise fault(element, "Code system of a job role", requirement, expected=OID_JOB_ROLE, found=role.code_system)
+    return role.code, role.display_name
 
 
 def read_author_name(element: etree._Element, requirement: str) -> AuthorName:

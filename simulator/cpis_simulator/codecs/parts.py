@@ -22,7 +22,7 @@ from cpis_simulator.codecs.times import (
     write_plan_date,
 )
 from cpis_simulator.codecs.xml import attribute, fault, local_name, text, words
-from cpis_simulator.model import LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
+from cpis_simulator.model import Coded, LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
 from cpis_simulator.vocabulary import (
     LOCALISATION,
     OID_CONTENT_ID,
@@ -59,6 +59,8 @@ _DATE_PREFIX: Final = {
 _TELECOM: Final = re.compile(r"tel:\+?[0-9]*")
 _TELECOM_USES: Final = frozenset({"H", "HP", "HV", "WP", "AS", "EC", "PG", "MC"})
 _UUID: Final = re.compile(r"[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}")
+CODE_ATTRIBUTES: Final = ("code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion")
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*|[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}|[A-Za-z][A-Za-z0-9\-]*")
 _INTEGER: Final = re.compile(r"[ \t\n\r]*[+-]?[0-9]{1,18}[ \t\n\r]*")
 
 
@@ -94,6 +96,42 @@ def write_id(name: str, **values: str | None) -> str:
     """An identifier element from its attributes, those that are None left out."""
     shown = "".join(f' {key}="{attribute(value)}"' for key, value in values.items() if value is not None)
     return f"<{name}{shown}/>"
+
+
+# Codes
+
+
+def code_reader(element: etree._Element, *optional: str) -> Reader:
+    """A reader of what stands in a coded value (CD and the types made from it), whose attributes it checks.
+
+    Raises:
+        DecodeError: With `CPIS-MSG-005` when one of them has not the form of its type.
+    """
+    for name in CODE_ATTRIBUTES:
+        value = element.get(name)
+        if value == "" and name != "code":
+            raise fault(element, f"{name} is empty", "CPIS-MSG-005", mend="Leave the attribute out.")
+    if len(words(element.get("code", ""))) > 1:
+        raise fault(element, "White space in a code", "CPIS-MSG-005", found=element.get("code"))
+    system = element.get("codeSystem")
+    if system is not None and not _UID.fullmatch(system):
+        raise fault(element, "Code system", "CPIS-MSG-005", expected="an object identifier", found=system)
+    return Reader(element, optional=(*CODE_ATTRIBUTES, *optional))
+
+
+def coded(element: etree._Element) -> Coded:
+    """Code, text and system of a coded value; what is not there is empty."""
+    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))
+
+
+def write_code(name: str, code: Coded, inside: str = "") -> str:
+    """A coded value; what is empty is left out."""
+    shown = "".join(
+        f' {key}="{attribute(value)}"'
+        for key, value in (("code", code.code), ("codeSystem", code.code_system), ("displayName", code.display_name))
+        if value
+    )
+    return f"<{name}{shown}>{inside}</{name}>" if inside else f"<{name}{shown}/>"
 
 
 # Blocks

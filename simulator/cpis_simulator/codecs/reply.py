@@ -12,11 +12,14 @@ from lxml import etree
 from cpis_simulator.codecs.authors import read_author, write_author
 from cpis_simulator.codecs.parts import (
     ANSWER_BLOCKS,
+    code_reader,
+    coded,
     read_count,
     read_organisation,
     read_plan,
     read_subject,
     read_uuid,
+    write_code,
     write_id,
     write_organisation,
     write_plan,
@@ -50,8 +53,8 @@ ANSWER: Final = "REPC_IN000007GB01"
 QUERY_FAILED: Final = "QUQI_IN010000UK14"
 APPLICATION_ACKNOWLEDGEMENT: Final = "MCCI_IN010000UK13"
 
-_CODE_ATTRIBUTES: Final = frozenset({"code", "codeSystem", "displayName", "codeSystemName", "codeSystemVersion"})
 _ACKNOWLEDGEMENT_TYPES: Final = frozenset({"AA", "AE", "AR"})
+_ERROR: Final = '<qualifier code="ER"/>'
 _DETAIL_TYPES: Final = frozenset({"ER", "WG", "IF"})
 _RESPONSE_CODES: Final = frozenset({"OK", "NF", "ID"})
 
@@ -82,16 +85,9 @@ def _write_query_ack(code: str) -> str:
     return f'<queryAck type="QueryAck"><queryResponseCode code="{attribute(code)}"/></queryAck>\n'
 
 
-def _write_code(code: Coded) -> str:
-    return (
-        f'code="{attribute(code.code)}" codeSystem="{attribute(code.code_system)}" '
-        f'displayName="{attribute(code.display_name)}"'
-    )
-
-
 def _write_acknowledgement(type_code: str, answers: str, details: tuple[Coded, ...] = ()) -> str:
     shown = "".join(
-        f'<acknowledgementDetail typeCode="ER"><code {_write_code(detail)}/></acknowledgementDetail>'
+        f'<acknowledgementDetail typeCode="ER">{write_code("code", detail)}</acknowledgementDetail>'
         for detail in details
     )
     return (
@@ -103,7 +99,7 @@ def _write_acknowledgement(type_code: str, answers: str, details: tuple[Coded, .
 def _write_issue(issue: Coded) -> str:
     return (
         '<reason typeCode="RSON"><justifyingDetectedIssueEvent classCode="ALRT" moodCode="EVN">'
-        f'<code {_write_code(issue)}><qualifier code="ER"/></code></justifyingDetectedIssueEvent></reason>\n'
+        f"{write_code('code', issue, _ERROR)}</justifyingDetectedIssueEvent></reason>\n"
     )
 
 
@@ -279,8 +275,12 @@ def _read_acknowledgement(wrapper: Wrapper) -> tuple[str, str, tuple[Coded, ...]
         if detail.get("typeCode") not in _DETAIL_TYPES:
             found = detail.get("typeCode")
             raise fault(detail, "Type of a detail", "CPIS-MSG-010", expected="ER, WG or IF", found=found)
-        details.append(_read_code(inner.one("code")))
+        code = inner.one("code")
         inner.done()
+        plain = code_reader(code)
+        plain.maybe("originalText")
+        plain.done()
+        details.append(coded(code))
     reference = wrapper_reader(reader.one("messageRef"))
     reader.done()
     answers = read_uuid(reference.one("id"))
@@ -292,19 +292,15 @@ def _read_issue(element: etree._Element) -> Coded:
     outer = wrapper_reader(element)
     event = wrapper_reader(outer.one("justifyingDetectedIssueEvent"))
     outer.done()
-    code = _read_code(event.one("code"))
+    code = event.one("code")
     event.done()
-    return code
-
-
-def _read_code(element: etree._Element) -> Coded:
-    reader = Reader(element, optional=_CODE_ATTRIBUTES)
+    reader = code_reader(code)
     reader.maybe("originalText")
     for qualifier in reader.many("qualifier"):
-        inner = Reader(qualifier, optional=("code", "inverted"))
+        inner = code_reader(qualifier, "inverted")
         inner.maybe("name")
         inner.maybe("value")
         inner.done()
     reader.many("translation")
     reader.done()
-    return Coded(element.get("code") or "", element.get("displayName") or "", element.get("codeSystem") or "")
+    return coded(code)

@@ -17,7 +17,7 @@ from lxml import etree
 from cpis_simulator.codecs.parts import read_uuid, write_id
 from cpis_simulator.codecs.reader import Reader, attributes, root_reader
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES
-from cpis_simulator.codecs.xml import attribute, fault, local_name
+from cpis_simulator.codecs.xml import attribute, fault, local_name, words
 from cpis_simulator.model import Author, PersonAuthor, Transmission
 from cpis_simulator.vocabulary import (
     HL7,
@@ -103,6 +103,8 @@ def wrapper_reader(element: etree._Element, *optional: str) -> Reader:
         found = element.get(name, expected)
         if found != expected:
             raise fault(element, f"{name} of {local_name(element)}", _RULE, expected=expected, found=found)
+    if len(words(element.get("type", ""))) > 1:
+        raise fault(element, f"type of {local_name(element)}", "CPIS-MSG-005", expected="one word")
     return Reader(element, optional=_COMMON.union(fixed, optional))
 
 
