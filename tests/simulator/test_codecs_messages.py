@@ -170,6 +170,13 @@ def test_reading_a_silent_query_twice_gives_the_same() -> None:
     assert decode_query(root).query.unscheduled is False
 
 
+def test_years_before_1000_keep_their_four_digits() -> None:
+    body = UPLOAD.body.replace(b'"20150607"', b'"09150607"').replace(b'"20260302083005+0000"', b'"00260302083005+0000"')
+    upload = decode_upload(body)
+    assert b'<birthTime value="09150607"/>' in encode_upload(upload)
+    assert b'<creationTime value="00260302083005+0000"/>' in encode_upload(upload)
+
+
 def test_code_without_its_system_is_written_without_it() -> None:
     reply = replace(NO_RECORD.message, issue=Coded("CPIS-0001", "No Records Found"))
     assert b'<code code="CPIS-0001" displayName="No Records Found">' in encode_reply(reply)

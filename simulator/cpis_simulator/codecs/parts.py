@@ -19,6 +19,7 @@ from cpis_simulator.codecs.reader import Reader, attributes, content
 from cpis_simulator.codecs.times import (
     read_birth_date,
     read_plan_date,
+    write_day,
     write_plan_date,
 )
 from cpis_simulator.codecs.xml import attribute, fault, local_name, text, words
@@ -307,7 +308,7 @@ NAME_PART_ATTRIBUTES: Final = frozenset(
 def write_subject(subject: Subject) -> str:
     """A `subject` with its block."""
     name = f"<name><given>{text(subject.given)}</given><family>{text(subject.family)}</family></name>"
-    person = f'<birthTime value="{subject.birth_date:%Y%m%d}"/>{name}'
+    person = f'<birthTime value="{write_day(subject.birth_date)}"/>{name}'
     ids = write_person_ids("id", subject.nhs_number, subject.local_id)
     if subject.kind is SubjectKind.CHILD:
         block, body = CHILD, f"{ids}<childPerson>{person}</childPerson>"

@@ -27,17 +27,23 @@ def write_time(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone, but a message time needs its offset")
-    return f"{moment:%Y%m%d%H%M%S%z}"[:19]
+    return f"{write_day(moment)}{moment:%H%M%S%z}"[:19]
 
 
 def write_wrapper_time(moment: datetime) -> str:
     """A wrapper's creationTime: 14 digits without offset, as Spine traffic has it."""
-    return f"{moment:%Y%m%d%H%M%S}"
+    return f"{write_day(moment)}{moment:%H%M%S}"
 
 
 def write_plan_date(moment: datetime) -> str:
     """A plan date: 12 digits to the minute, no offset."""
-    return f"{moment:%Y%m%d%H%M}"
+    return f"{write_day(moment)}{moment:%H%M}"
+
+
+def write_day(day: date) -> str:
+    """Eight digits `YYYYMMDD`."""
+    # Where the C library decides, %Y cuts the zeroes of a year before 1000.
+    return f"{day.year:04}{day:%m%d}"
 
 
 def read_time(element: etree._Element, *, requirement: str = "CPIS-DAT-012") -> datetime:
