@@ -210,6 +210,12 @@ def test_attributes_that_the_schema_allows_everywhere_are_tolerated() -> None:
     assert broken_rules(UPLOAD, changed(UPLOAD, "<CP-ISRecord>", '<CP-ISRecord updateMode="x">')) == ["CPIS-MSG-005"]
 
 
+@pytest.mark.parametrize("attribute", ['nil="true"', 'nil="1"', 'foo="x"'])
+def test_other_attributes_of_xml_schema_are_refused(attribute: str) -> None:
+    xsi = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:{attribute}'
+    assert broken_rules(UPLOAD, changed(UPLOAD, "<File ", f"<File {xsi} ")) == ["CPIS-MSG-005"]
+
+
 def test_error_says_where_what_and_whose() -> None:
     body = UPLOAD.body.replace(b"<telecom", b"\n<telecom").replace(b"tel:01632960003", b"tel:01632 960003")
     with pytest.raises(DecodeError) as raised:

@@ -28,9 +28,20 @@ FIXED_ATTRIBUTES: Final = frozenset({"classCode", "moodCode", "typeCode", "deter
 FIXED_ELEMENTS: Final = frozenset({"templateId", "semanticsText", "keyWordText", "code"})
 
 
+_XSI_ANYWHERE: Final = frozenset({f"{XSI}schemaLocation", f"{XSI}noNamespaceSchemaLocation", f"{XSI}type"})
+_NOT_NIL: Final = frozenset({"false", "0"})
+
+
 def attributes_of(element: etree._Element) -> dict[str, str]:
-    """All attributes but those of XML Schema itself, which may stand anywhere."""
-    return {str(name): str(value) for name, value in element.items() if not str(name).startswith(XSI)}
+    """All attributes but those of XML Schema itself that may stand anywhere; nobody follows them.
+
+    An `xsi:nil` that says no counts as one of these: no message needs an element that is nil.
+    """
+    return {
+        str(name): str(value)
+        for name, value in element.items()
+        if name not in _XSI_ANYWHERE and not (name == f"{XSI}nil" and value in _NOT_NIL)
+    }
 
 
 def attributes(
