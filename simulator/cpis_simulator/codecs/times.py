@@ -81,9 +81,12 @@ def parse_time(value: str) -> datetime | None:
     try:
         zone = UTC if offset is None else _zone(offset)
         micros = int((fraction or "0")[:6].ljust(6, "0"))
-        return datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, micros, zone)
-    except ValueError:
+        moment = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, micros, zone)
+        # At either end of the calendar an offset can leave it, and then no other clock could show the moment.
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return moment
 
 
 def _zone(offset: str) -> timezone:
