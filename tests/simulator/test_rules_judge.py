@@ -1,5 +1,9 @@
 """Whole files, judged."""
 
+import base64
+import quopri
+from collections.abc import Callable
+
 import pytest
 
 from cpis_simulator.codecs.soap import encode_soap_fault, encode_soap_query
@@ -104,6 +108,40 @@ def test_ebxml_message_is_judged_with_its_payload() -> None:
     assert not judge(mime(b"")).valid
     assert not judge(b"MIME-Version: 1.0\r\n\r\nno parts").valid
     assert judge(EBXML_HEADER) == Verdict(MessageKind.EBXML, True, ())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [(b"base64", base64.encodebytes), (b"Quoted-Printable", quopri.encodestring), (b"binary", bytes)],
+)
+def test_transfer_encoding_of_a_payload_is_undone(encoding: bytes, encode: Callable[[bytes], bytes]) -> None:
+    body = mime(QUERY.body).replace(b"Encoding: 8bit", b"Encoding: " + encoding).replace(QUERY.body, encode(QUERY.body))
+    assert judge(body) == Verdict(MessageKind.EBXML, True, ())
+
+
+NESTED = b"".join(
+    b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (depth, depth + 1) for depth in range(5000)
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n" + NESTED, "last boundary"),
+        (mime(QUERY.body).replace(b'boundary="b"', b"boundary*=a\x00b''b"), "with its boundary"),
+        (mime(QUERY.body).replace(b'boundary="b"', b'boundary=""'), "with its boundary"),
+        (mime(QUERY.body).removesuffix(b"--b--\r\n"), "its last boundary"),
+        (mime(QUERY.body).replace(b"--b\r\n", b"--b\r\n\r\nx\r\n" * 100 + b"--b\r\n", 1), "at most 100 parts"),
+        (mime(QUERY.body).replace(b"Encoding: 8bit", b"Encoding: base64\r\nX: " + b"x" * 70_000), "a blank line after"),
+        (mime(b"PD94b").replace(b"Encoding: 8bit", b"Encoding: base64"), "base64 as its header says"),
+        (b"MIME-Version: 1.0\r\n" + b"X: y\r\n" * 20_000, "a blank line after"),
+    ],
+    ids=["nested", "charset", "no boundary", "cut off", "many parts", "long header", "broken base64", "many headers"],
+)
+def test_broken_mime_is_refused_in_words(body: bytes, words: str) -> None:
+    [finding] = judge(body).findings
+    assert finding.rule == "CPIS-MSG-001"
+    assert words in finding.message
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,10 @@ Source: CP-IS rules, sections 1 to 7 and 10a.
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from email import policy
-from email.message import Message
-from email.parser import BytesParser
 from itertools import islice
 from typing import Final
 
@@ -39,6 +37,14 @@ _INTERACTIONS: Final = frozenset(
     {MessageKind.QUERY, MessageKind.RESPONSE, MessageKind.QUERY_FAILED, MessageKind.APPLICATION_ACKNOWLEDGEMENT}
 )
 _STEP: Final = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
+
+_MOST_MIME_PARTS: Final = 100
+_MOST_MIME_HEADER: Final = 65_536
+_BLANK_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
+_FIELD: Final = rb"(?im)^%s[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)"
+_CONTENT_TYPE: Final = re.compile(_FIELD % rb"Content-Type")
+_TRANSFER_ENCODING: Final = re.compile(_FIELD % rb"Content-Transfer-Encoding")
+_BOUNDARY: Final = re.compile(rb"""(?i);\s*boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +138,59 @@ def _judge_ebxml(body: bytes) -> Iterator[Finding]:
 
 
 def _mime_parts(body: bytes) -> list[bytes]:
-    # compat32 keeps headers as they are; the newer policies parse them, and stumble over malformed ones.
-    message = BytesParser(policy=policy.compat32).parsebytes(body)
-    inner = message.get_payload()
-    parts = (
-        [part.get_payload(decode=True) for part in inner if isinstance(part, Message)]
-        if isinstance(inner, list)
-        else []
-    )
+    """The parts of a multipart message, their transfer encoding undone.
+
+    Python's own parser reads parts within parts, as deep as its stack, and fails on malformed parameters.
+
+    Raises:
+        DecodeError: With `CPIS-MSG-001` when it is none, is cut off, or has more parts than any real one.
+    """
+    header, start = _mime_header(body, 0)
+    content_type = _CONTENT_TYPE.search(header)
+    named = _BOUNDARY.search(content_type[1]) if content_type else None
+    if named is None:
+        raise _no_mime("MIME message without parts", "multipart/related with its boundary, its content type in front")
+    delimiter = re.compile(rb"(?:\A|\r?\n)--%s(--)?[ \t]*(?=\r?\n|\Z)" % re.escape(named[1] or named[2]))
+    parts: list[bytes] = []
+    begun: int | None = None
+    for found in delimiter.finditer(body, max(start - 1, 0)):
+        if begun is not None:
+            parts.append(_mime_part(body[begun + 1 : found.start()]))
+        if found[1]:
+            break
+        if len(parts) == _MOST_MIME_PARTS:
+            raise _no_mime("MIME message", f"at most {_MOST_MIME_PARTS} parts")
+        begun = body.find(b"\n", found.end())
+    else:
+        raise _no_mime("MIME message that is cut off", "its last boundary")
     if not parts:
-        raise DecodeError(
-            "MIME message without parts",
-            requirement="CPIS-MSG-001",
-            expected="multipart/related with its content type in front",
-        )
-    return [part if isinstance(part, bytes) else b"" for part in parts]
+        raise _no_mime("MIME message without parts", "an ebXML header and a payload")
+    return parts
+
+
+def _mime_header(body: bytes, start: int) -> tuple[bytes, int]:
+    """The header that begins at a place, and where what follows it begins."""
+    end = _BLANK_LINE.search(body, start, start + _MOST_MIME_HEADER)
+    if end is None:
+        raise _no_mime("MIME header", f"a blank line after at most {_MOST_MIME_HEADER} bytes")
+    return body[start : end.start()], end.end()
+
+
+def _mime_part(part: bytes) -> bytes:
+    header, start = _mime_header(part, 0)
+    content = part[start:]
+    found = _TRANSFER_ENCODING.search(header)
+    encoding = found[1].strip().lower() if found else b""
+    try:
+        if encoding == b"base64":
+            return binascii.a2b_base64(content)
+        return binascii.a2b_qp(content) if encoding == b"quoted-printable" else content
+    except binascii.Error as error:
+        raise _no_mime("Part of a MIME message", "base64 as its header says") from error
+
+
+def _no_mime(what: str, expected: str) -> DecodeError:
+    return DecodeError(what, requirement="CPIS-MSG-001", expected=expected)
 
 
 def _check_ebxml_header(body: bytes) -> None:
