@@ -8,8 +8,9 @@ from cpis_simulator.codecs.detect import kind_of
 from cpis_simulator.codecs.upload import peek_header
 from cpis_simulator.codecs.xml import attribute, parse_document, text
 from cpis_simulator.errors import DecodeError
-from cpis_simulator.rules.judge import judge
+from cpis_simulator.rules.judge import Verdict, judge
 from cpis_simulator.vocabulary import MessageKind
+from tests.simulator.codec_examples import UPLOAD
 
 HOSTILE = {
     "nesting 200,000 deep": b"<a>" * 200_000 + b"</a>" * 200_000,
@@ -63,6 +64,11 @@ def test_document_type_is_refused_unread(name: str) -> None:
 
 def test_words_of_a_document_type_in_a_comment_are_harmless() -> None:
     assert parse_document(b"<!-- <!DOCTYPE x> --><a><![CDATA[<!DOCTYPE y>]]></a>").text == "<!DOCTYPE y>"
+
+
+def test_comments_and_instructions_of_any_number_stand_before_the_root() -> None:
+    body = UPLOAD.body.replace(b"<File", b"<!-- made up -->\n<?x y?>" * 4000 + b"<File")
+    assert judge(body) == Verdict(MessageKind.UPLOAD, True, ())
 
 
 def test_larger_documents_than_allowed_are_refused() -> None:

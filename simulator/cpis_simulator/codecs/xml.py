@@ -26,7 +26,7 @@ WHITE_SPACE: Final = " \t\n\r"
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
-_SKIPPED = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_SKIPPED = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -134,12 +134,10 @@ def blaming(party: str) -> Iterator[None]:
         raise
 
 
-def prolog_end(body: bytes) -> int:
+def prolog_end(body: bytes, start: int = 0) -> int:
     """Where the first thing stands that is neither white space, comment nor processing instruction."""
-    position = len(_BOM) if body.startswith(_BOM) else 0
-    while found := _SKIPPED.match(body, position):
-        position = found.end()
-    return position
+    found = _SKIPPED.match(body, len(_BOM) if not start and body.startswith(_BOM) else start)
+    return found.end() if found else start
 
 
 def has_document_type(body: bytes) -> bool:
