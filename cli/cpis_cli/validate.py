@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "junit")
 USAGE_ERROR = 2
+PIECE = 1024 * 1024
+"""Bytes read at a time, so that a huge file that is out of bounds is not read to its end."""
 
 
 def validate(
@@ -31,13 +33,10 @@ def validate(
 
     Example: cpis validate --format json upload.xml reply.xml
     """
-    from cpis_simulator.rules.judge import judge
-
     wanted = _kind(kind)
     if format not in FORMATS:
         raise _usage(f"unknown format {format!r}: expected {', '.join(FORMATS)}")
-    bodies = [(path, _read(path)) for path in files]
-    verdicts = [(path, judge(body, wanted)) for path, body in bodies]
+    verdicts = [(path, _judge(path, wanted)) for path in files]
     write = {"text": _as_text, "json": _as_json, "junit": _as_junit}[format]
     typer.echo(write(verdicts), nl=False)
     if not all(verdict.valid for _, verdict in verdicts):
@@ -60,9 +59,12 @@ def _kind(name: str | None) -> MessageKind | None:
     return MessageKind(name)
 
 
-def _read(path: Path) -> bytes:
+def _judge(path: Path, wanted: MessageKind | None) -> Verdict:
+    from cpis_simulator.rules.judge import judge_pieces
+
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return judge_pieces(iter(lambda: file.read(PIECE), b""), wanted)
     except OSError as error:
         raise _usage(f"cannot read {path}: {error.strerror}") from error
 

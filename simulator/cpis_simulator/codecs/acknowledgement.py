@@ -22,7 +22,7 @@ from cpis_simulator.codecs.parts import (
 from cpis_simulator.codecs.reader import Reader, attributes, content, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, read_record, write_record
-from cpis_simulator.codecs.xml import blaming, fault, local_name, parse_document, text
+from cpis_simulator.codecs.xml import FILE_BOUNDS, blaming, fault, local_name, parse_document, text
 from cpis_simulator.model import Acknowledgement, Coded, Echo, PlanRecord, RecordResult
 from cpis_simulator.vocabulary import FILE_CODE_TEXT, OID_RECORD_RESPONSE, FileCode
 
@@ -86,7 +86,7 @@ def decode_acknowledgement(body: bytes) -> Acknowledgement:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000003GB01.
     """
     with blaming("service"):
-        reader = root_reader(parse_document(body), "FileResponse")
+        reader = root_reader(parse_document(body, bounds=FILE_BOUNDS), "FileResponse")
         creation_time = read_time(reader.one("creationTime"))
         file_id = read_extension(reader.one("id", requirement="CPIS-ACK-002"), requirement="CPIS-ACK-002")
         quantity = read_count(reader.one("transmissionQuantity", requirement="CPIS-ACK-003"))

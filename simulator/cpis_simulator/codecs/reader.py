@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from cpis_simulator.codecs.xml import WHITE_SPACE, fault, local_name
+from cpis_simulator.codecs.xml import MESSAGE_BOUNDS, WHITE_SPACE, fault, local_name
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.vocabulary import HL7, LOCALISATION
 
@@ -24,6 +24,7 @@ TOLERATED: Final = {
 }
 """Attributes that the official schema allows on every class, with their values."""
 
+MOST_TEXT: Final = MESSAGE_BOUNDS.max_run
 FIXED_ATTRIBUTES: Final = frozenset({"classCode", "moodCode", "typeCode", "determinerCode"})
 FIXED_ELEMENTS: Final = frozenset({"templateId", "semanticsText", "keyWordText", "code"})
 
@@ -92,7 +93,11 @@ def content(element: etree._Element, *, optional: Collection[str] = (), requirem
             raise fault(element, "Attribute that the schema does not know", requirement, found=name)
     if len(element):
         raise fault(element[0], "Element that the schema does not know here", requirement)
-    return (element.text or "").strip(WHITE_SPACE)
+    found = (element.text or "").strip(WHITE_SPACE)
+    # Comments may cut a text of any length into pieces that each keep within bounds.
+    if len(found) > MOST_TEXT:
+        raise fault(element, "Text too long", requirement, expected=f"at most {MOST_TEXT} characters", found=len(found))
+    return found
 
 
 def _fixed_value(element: etree._Element, what: str) -> DecodeError:

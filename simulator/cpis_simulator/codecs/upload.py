@@ -28,7 +28,14 @@ from cpis_simulator.codecs.parts import (
 )
 from cpis_simulator.codecs.reader import Reader, root_reader
 from cpis_simulator.codecs.times import read_time, write_time
-from cpis_simulator.codecs.xml import blaming, has_document_type, local_name, parse_document, shortened
+from cpis_simulator.codecs.xml import (
+    FILE_BOUNDS,
+    blaming,
+    has_document_type,
+    local_name,
+    parse_document,
+    shortened,
+)
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import FaultyRecord, PlanRecord, Upload
 from cpis_simulator.vocabulary import HL7, LOCALISATION, OID_NHS_NUMBER
@@ -85,7 +92,7 @@ def decode_upload(body: bytes, *, content_id: bool = True) -> Upload:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000002GB01; CP-IS rules UPL-014, UPL-022.
     """
     with blaming("authority"):
-        return _decode(parse_document(body), content_id)
+        return _decode(parse_document(body, bounds=FILE_BOUNDS), content_id)
 
 
 def _decode(root: etree._Element, agree: bool) -> Upload:

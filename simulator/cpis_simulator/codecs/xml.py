@@ -1,8 +1,10 @@
 """Parsing XML that strangers wrote, and escaping what we write.
 
-Theory of operation: a document is refused before libxml2 sees it when its bytes are not UTF-8 or when its prolog
-holds a document type declaration, so that no entity is ever defined. libxml2's own limits (256 levels, 10 MB for a text
-or an attribute) stop the rest; whatever goes wrong comes out as one `DecodeError`.
+Theory of operation: a document is refused before libxml2 sees it when it is out of bounds, when its bytes are not UTF-8
+or when its prolog holds a document type declaration, so that no entity is ever defined. The bounds are counted in bytes
+and marks, which costs next to nothing, and keep the tree small: an element takes some 300 bytes of memory, an attribute
+little less, however short they are in the file. libxml2's own limit of 256 levels stops the rest; whatever goes wrong
+comes out as one `DecodeError`.
 
 Source: CP-IS rules MSG-001 and MSG-002.
 """
@@ -10,16 +12,44 @@ Source: CP-IS rules MSG-001 and MSG-002.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 from lxml import etree
 
 from cpis_simulator.errors import DecodeError
 
-MAX_BYTES: Final = 512 * 1024 * 1024
-"""No document is larger; the edges have tighter limits of their own."""
+_PIECE: Final = 65_536
+_FREE_NODES: Final = 20_000
+_BYTES_PER_NODE: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a document may be, whatever it says.
+
+    Beside these, there may be one node for every twelve bytes once there are many: in the densest message that can be
+    written, a node takes sixteen.
+
+    Attributes:
+        max_bytes: All of it.
+        max_nodes: Tags, comments, attributes and namespace declarations together, as `<` and `=` tell them.
+        max_run: Bytes from one `<` to the next, which is a tag and the text after it.
+    """
+
+    max_bytes: int
+    max_nodes: int
+    max_run: int = 65_536
+
+
+MESSAGE_BOUNDS: Final = Bounds(max_bytes=8 * 1024 * 1024, max_nodes=200_000)
+"""Of a message about one person, or about the accesses of a day."""
+
+FILE_BOUNDS: Final = Bounds(max_bytes=512 * 1024 * 1024, max_nodes=50_000_000)
+"""Of an upload and the reply to it, which grow with the caseload; the edges have tighter limits of their own."""
 
 WHITE_SPACE: Final = " \t\n\r"
 """As XML defines it. Python's own idea of it has more, such as the no-break space, which is text to a schema."""
@@ -140,12 +170,77 @@ def prolog_end(body: bytes, start: int = 0) -> int:
     return found.end() if found else start
 
 
+class Gauge:
+    """Measures a document as it comes in, so that one that is out of bounds is read no further."""
+
+    __slots__ = ("_bounds", "_bytes", "_lines", "_nodes", "_run")
+
+    def __init__(self, bounds: Bounds) -> None:
+        """Nothing has come in yet."""
+        self._bounds = bounds
+        self._bytes = self._lines = self._nodes = self._run = 0
+
+    def take(self, piece: bytes) -> None:
+        """Measure what comes next.
+
+        Raises:
+            DecodeError: With `CPIS-MSG-001` when it breaks a bound.
+        """
+        for start in range(0, len(piece), _PIECE):
+            self._take(piece, start, min(start + _PIECE, len(piece)))
+
+    def _take(self, piece: bytes, start: int, end: int) -> None:
+        bounds = self._bounds
+        self._bytes += end - start
+        if self._bytes > bounds.max_bytes:
+            raise _out_of_bounds("Document too large", f"at most {bounds.max_bytes} bytes", 0)
+        self._nodes += piece.count(b"<", start, end) + piece.count(b"=", start, end)
+        most = min(bounds.max_nodes, _FREE_NODES + self._bytes // _BYTES_PER_NODE)
+        if self._nodes > most:
+            raise _out_of_bounds("Too many tags and attributes", f"at most {most} up to here", self._lines + 1)
+        self._measure_runs(piece, start, end)
+        self._lines += piece.count(b"\n", start, end)
+
+    def _measure_runs(self, piece: bytes, start: int, end: int) -> None:
+        most = self._bounds.max_run
+        position = start - self._run
+        while (found := piece.rfind(b"<", max(position + 1, start), min(position + most + 1, end))) >= 0:
+            position = found
+        self._run = end - position
+        if self._run > most:
+            line = self._lines + piece.count(b"\n", start, max(position, start)) + 1
+            raise _out_of_bounds("Tag or text too long", f"at most {most} bytes from one tag to the next", line)
+
+
+def _out_of_bounds(what: str, expected: str, line: int) -> DecodeError:
+    return DecodeError(
+        what,
+        requirement="CPIS-MSG-001",
+        line=line,
+        expected=expected,
+        mend="No CP-IS message needs as much: look for what does not belong there.",
+    )
+
+
+def gathered(pieces: Iterable[bytes], bounds: Bounds) -> bytes:
+    """A document from its pieces, the rest of which stays unread as soon as it is out of bounds.
+
+    Raises:
+        DecodeError: With `CPIS-MSG-001` when it breaks a bound.
+    """
+    gauge, whole = Gauge(bounds), BytesIO()
+    for piece in pieces:
+        gauge.take(piece)
+        whole.write(piece)
+    return whole.getvalue()
+
+
 def has_document_type(body: bytes) -> bool:
     """A document type declaration stands before the root element."""
     return body.startswith(b"<!DOCTYPE", prolog_end(body))
 
 
-def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_BYTES) -> etree._Element:
+def parse_document(body: bytes, *, party: str = "unknown", bounds: Bounds = MESSAGE_BOUNDS) -> etree._Element:
     """Parse one XML document and nothing else.
 
     Comments and processing instructions are left out of the tree.
@@ -153,21 +248,18 @@ def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_
     Args:
         body: The whole document as received.
         party: Who wrote it, for the blame.
-        max_bytes: A larger document is refused unread.
+        bounds: A document that breaks one of them is refused unread.
 
     Raises:
         DecodeError: With `CPIS-MSG-001` when it is no well-formed UTF-8 document of bounded size, with
             `CPIS-MSG-002` when it has a document type declaration.
     """
     with blaming(party):
-        if len(body) > max_bytes:
-            raise DecodeError(
-                "Document too large",
-                requirement="CPIS-MSG-001",
-                expected=f"at most {max_bytes} bytes",
-                found=len(body),
-            )
         _refuse_other_encodings(body)
+        # A shorter one cannot break a bound.
+        if len(body) > min(bounds.max_bytes, bounds.max_run, _FREE_NODES):
+            Gauge(bounds).take(body)
+        _refuse_other_bytes(body)
         if has_document_type(body):
             raise DecodeError(
                 "Document type declaration",
@@ -179,7 +271,7 @@ def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_
 
 
 def _refuse_other_encodings(body: bytes) -> None:
-    if not body.strip():
+    if not body or body.isspace():
         raise DecodeError("Empty file", requirement="CPIS-MSG-001", expected="one XML document")
     found: str | None = None
     if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:4]:
@@ -192,17 +284,28 @@ def _refuse_other_encodings(body: bytes) -> None:
         raise DecodeError(
             "Encoding of the document", requirement="CPIS-MSG-001", line=1, expected="UTF-8", found=shortened(found)
         )
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DecodeError(
-            "Bytes that are not UTF-8",
-            requirement="CPIS-MSG-001",
-            line=body.count(b"\n", 0, error.start) + 1,
-            expected="UTF-8",
-            found=f"0x{body[error.start]:02x} at byte {error.start + 1}",
-            mend="Write the file in the encoding that it declares.",
-        ) from error
+
+
+def _refuse_other_bytes(body: bytes) -> None:
+    start = 0
+    while start < len(body):
+        # A text takes up to four times the room of its bytes, so only a piece of it stands in memory.
+        end = min(start + _PIECE, len(body))
+        while end < len(body) and end > start + _PIECE - 3 and body[end] & 0xC0 == 0x80:
+            end -= 1
+        try:
+            body[start:end].decode("utf-8")
+        except UnicodeDecodeError as error:
+            place = start + error.start
+            raise DecodeError(
+                "Bytes that are not UTF-8",
+                requirement="CPIS-MSG-001",
+                line=body.count(b"\n", 0, place) + 1,
+                expected="UTF-8",
+                found=f"0x{body[place]:02x} at byte {place + 1}",
+                mend="Write the file in the encoding that it declares.",
+            ) from error
+        start = end
 
 
 def _parse(body: bytes) -> etree._Element:
@@ -219,6 +322,13 @@ def _parse(body: bytes) -> etree._Element:
     try:
         return etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if "Excessive depth" in str(error):
+            raise DecodeError(
+                "Elements within elements too deep",
+                requirement="CPIS-MSG-001",
+                line=getattr(error, "lineno", None) or 0,
+                expected="at most 256 levels",
+            ) from error
         raise DecodeError(
             "Not a well-formed XML document",
             requirement="CPIS-MSG-001",

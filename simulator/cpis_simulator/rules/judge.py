@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from lxml import etree
@@ -23,7 +23,17 @@ from cpis_simulator.codecs.reader import root_reader
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import SOAP, decode_soap
 from cpis_simulator.codecs.upload import decode_upload
-from cpis_simulator.codecs.xml import fault, line_of, local_name, parse_document
+from cpis_simulator.codecs.xml import (
+    FILE_BOUNDS,
+    MESSAGE_BOUNDS,
+    Bounds,
+    Gauge,
+    fault,
+    gathered,
+    line_of,
+    local_name,
+    parse_document,
+)
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.rules.acknowledgement import check_acknowledgement
 from cpis_simulator.rules.finding import ERROR, Finding, finding_of
@@ -36,6 +46,13 @@ _KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()}
 _INTERACTIONS: Final = frozenset(
     {MessageKind.QUERY, MessageKind.RESPONSE, MessageKind.QUERY_FAILED, MessageKind.APPLICATION_ACKNOWLEDGEMENT}
 )
+# Encoded for transfer, a payload has no tags by which its runs could be measured.
+_MIME_BOUNDS: Final = Bounds(MESSAGE_BOUNDS.max_bytes, MESSAGE_BOUNDS.max_nodes, max_run=MESSAGE_BOUNDS.max_bytes)
+_BOUNDS: Final = {
+    MessageKind.UPLOAD: FILE_BOUNDS,
+    MessageKind.ACKNOWLEDGEMENT: FILE_BOUNDS,
+    MessageKind.EBXML: _MIME_BOUNDS,
+}
 _STEP: Final = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
 
 _MOST_MIME_PARTS: Final = 100
@@ -73,6 +90,23 @@ def judge(body: bytes, kind: MessageKind | None = None) -> Verdict:
     except DecodeError as error:
         found = [finding_of(error)]
     return Verdict(kind, all(finding.severity != ERROR for finding in found), tuple(found))
+
+
+def judge_pieces(pieces: Iterable[bytes], kind: MessageKind | None = None) -> Verdict:
+    """Judge one file that comes in pieces, as `judge` does; one that is out of bounds is read no further.
+
+    Args:
+        pieces: The file in order; what it claims to be is told from the first.
+        kind: What it must be.
+    """
+    coming = iter(pieces)
+    first = next(coming, b"")
+    claimed = kind or kind_of(first)
+    try:
+        body = gathered(chain([first], coming), _BOUNDS.get(claimed, MESSAGE_BOUNDS))
+    except DecodeError as error:
+        return Verdict(claimed, False, (finding_of(error),))
+    return judge(body, kind)
 
 
 def _judge(body: bytes, kind: MessageKind) -> Iterator[Finding]:
@@ -128,6 +162,7 @@ def _judge_ebxml(body: bytes) -> Iterator[Finding]:
     if body.lstrip()[:1] == b"<":
         _check_ebxml_header(body)
         return iter(())
+    Gauge(_MIME_BOUNDS).take(body)
     header, *payloads = _mime_parts(body)
     _check_ebxml_header(header)
     found: list[Finding] = []
@@ -203,7 +238,7 @@ def _check_ebxml_header(body: bytes) -> None:
 def _with_lines(found: list[Finding], body: bytes) -> Iterator[Finding]:
     if all(finding.line for finding in found):
         return iter(found)
-    root = parse_document(body)
+    root = parse_document(body, bounds=FILE_BOUNDS)
     records = list(root.iterchildren(f"{{{HL7}}}record"))
     return iter([f if f.line else replace(f, line=_line_at(root, f.xpath, records)) for f in found])
 
