@@ -154,6 +154,17 @@ def test_text_in_pieces_between_comments_has_a_bound_too() -> None:
     assert record.reason == "Text too long: expected at most 65536 characters, found 120000"
 
 
+def test_a_record_of_countless_elements_is_faulty_at_once() -> None:
+    body = UPLOAD.body.replace(b"<childPerson>", b"<childPersonWhoIsNobody/>" * 100_000 + b"<childPerson>")
+    started = time.perf_counter()
+    record, neighbour = decode_upload(body).records
+    assert time.perf_counter() - started < 2
+    assert record == FaultyRecord(
+        "CPIS-MSG-005", "Record too large: expected at most 1000 elements", 1, "9990003017", "/File/record[1]"
+    )
+    assert neighbour == UPLOAD.message.records[1]
+
+
 def test_written_text_cannot_break_out() -> None:
     assert text('a<b>&"\r') == 'a&lt;b&gt;&amp;"&#13;'
     assert attribute('a<b>&"\n') == "a&lt;b&gt;&amp;&quot;&#10;"

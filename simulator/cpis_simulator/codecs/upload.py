@@ -10,6 +10,7 @@ Source: CP-IS DMS 1.0-RC5, REPC_MT000002GB01.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -32,6 +33,7 @@ from cpis_simulator.codecs.xml import (
     FILE_BOUNDS,
     blaming,
     has_document_type,
+    line_of,
     local_name,
     parse_document,
     shortened,
@@ -43,6 +45,9 @@ from cpis_simulator.vocabulary import HL7, LOCALISATION, OID_NHS_NUMBER
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACES: Final = f'xmlns="{HL7}" xmlns:npfitlc="{LOCALISATION}"'
 UNREADABLE: Final = ("-1", -1)
+
+_MOST_ELEMENTS: Final = 1_000
+"""In a record. Three plans with all their dates and two people with all their ids have 59."""
 
 _PEEK_BYTES: Final = 65_536
 _PEEK_STEP: Final = 256
@@ -109,10 +114,21 @@ def _decode(root: etree._Element, agree: bool) -> Upload:
     reader.done()
     records: list[PlanRecord | FaultyRecord] = []
     for number, element in enumerate(elements, start=1):
-        root.remove(element)
-        records.append(_read_or_fault(element, number, agree))
+        if next(islice(element.iter(), _MOST_ELEMENTS, None), None) is None:
+            root.remove(element)
+            records.append(_read_or_fault(element, number, agree))
+        else:
+            records.append(_overfull(element, number))
         elements[number - 1] = root
     return Upload(creation_time, file_id, quantity, organisation, tuple(records))
+
+
+def _overfull(element: etree._Element, number: int) -> FaultyRecord:
+    # Left in the tree: taking it out would cost libxml2 the square of its size.
+    error = DecodeError("Record too large", expected=f"at most {_MOST_ELEMENTS} elements")
+    return FaultyRecord(
+        error.requirement, str(error), line_of(element), _nhs_number_of(element), f"/File/record[{number}]"
+    )
 
 
 def _read_or_fault(element: etree._Element, number: int, agree: bool) -> PlanRecord | FaultyRecord:
