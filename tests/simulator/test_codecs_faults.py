@@ -168,6 +168,10 @@ FORM = [
     (NO_RECORD, 'code="CPIS-0001"', 'code="CPIS 0001"', "CPIS-MSG-005"),
     (NO_RECORD, 'codeSystem="2.16.840.1.113883.2.1.3.2.4.17.42"', 'codeSystem="17_42"', "CPIS-MSG-005"),
     (NO_RECORD, 'type="QueryAck"', 'type="Query Ack"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'typeID="x"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'updateMode="added"', "CPIS-MSG-005"),
+    (QUERY, "<prefix>", '<prefix partType="FAM">', "CPIS-MSG-005"),
+    (UPLOAD, "<family>", '<family qualifier="X">', "CPIS-MSG-005"),
 ]  # fmt: skip
 
 
@@ -216,6 +220,11 @@ def test_attributes_that_the_schema_allows_everywhere_are_tolerated() -> None:
 def test_other_attributes_of_xml_schema_are_refused(attribute: str) -> None:
     xsi = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:{attribute}'
     assert broken_rules(UPLOAD, changed(UPLOAD, "<File ", f"<File {xsi} ")) == ["CPIS-MSG-005"]
+
+
+def test_attributes_of_a_part_of_a_name_mean_nothing() -> None:
+    body = changed(UPLOAD, "<given>", '<given partType="GIV" qualifier="CL BR" language="en">')
+    assert UPLOAD.decode(body) == UPLOAD.message
 
 
 def test_error_says_where_what_and_whose() -> None:

@@ -11,16 +11,16 @@ from typing import Final
 from lxml import etree
 
 from cpis_simulator.codecs.parts import (
-    NAME_PART_ATTRIBUTES,
     code_reader,
     coded,
     content_id,
     read_block,
+    read_name_part,
     read_organisation,
     write_id,
     write_organisation,
 )
-from cpis_simulator.codecs.reader import Reader, attributes, content
+from cpis_simulator.codecs.reader import Reader, attributes
 from cpis_simulator.codecs.xml import WHITE_SPACE, attribute, fault, local_name, text, words
 from cpis_simulator.model import Author, AuthorName, DeviceAuthor, Organisation, PersonAuthor, ResponsiblePerson
 from cpis_simulator.vocabulary import OID_ASID, OID_JOB_ROLE, OID_SDS_ROLE_PROFILE, OID_SDS_USER
@@ -134,8 +134,7 @@ def read_author_name(element: etree._Element, requirement: str) -> AuthorName:
     while (name := reader.peek()) in parts or name == "delimiter":
         assert name is not None
         for part in reader.many(name):
-            shown = content(part, optional=NAME_PART_ATTRIBUTES, requirement=requirement)
-            parts.get(name, []).append(shown)
+            parts.get(name, []).append(read_name_part(part, requirement=requirement))
     reader.maybe("validTime", requirement=requirement)
     reader.done()
     if not any(parts.values()):

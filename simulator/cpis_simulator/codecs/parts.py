@@ -294,15 +294,30 @@ def _read_subject_name(element: etree._Element) -> tuple[str, str]:
                 expected="one given, then one family",
                 found=", ".join(local_name(child) for child in list(element)[:5]) or "nothing",
             )
-        parts.append(content(reader.one(name, requirement="CPIS-MSG-009"), optional=NAME_PART_ATTRIBUTES))
+        parts.append(read_name_part(reader.one(name, requirement="CPIS-MSG-009")))
     reader.done({"prefix": "CPIS-MSG-009", "suffix": "CPIS-MSG-009", "given": "CPIS-MSG-009"})
     return parts[0], parts[1]
 
 
-NAME_PART_ATTRIBUTES: Final = frozenset(
+_NAME_PART_ATTRIBUTES: Final = frozenset(
     {"partType", "qualifier", "language", "mediaType", "representation", "nullFlavor", "updateMode"}
 )
-"""Attributes that the datatypes allow on a part of a name; none of them means anything here."""
+_PART_TYPES: Final = {"family": "FAM", "given": "GIV", "prefix": "PFX", "suffix": "SFX", "delimiter": "DEL"}
+_PART_QUALIFIERS: Final = frozenset({"BR", "SP", "VV", "AC", "PR", "NB", "LS", "CL", "IN"})
+
+
+def read_name_part(element: etree._Element, *, requirement: str = "CPIS-MSG-005") -> str:
+    """A part of a name. The datatypes allow attributes on it, none of which means anything here.
+
+    Raises:
+        DecodeError: When it has children, or an attribute that it may not have or with another value.
+    """
+    expected = _PART_TYPES[local_name(element)]
+    if (found := element.get("partType", expected)) != expected:
+        raise fault(element, "partType of a name", "CPIS-MSG-005", expected=expected, found=found)
+    if not _PART_QUALIFIERS.issuperset(words(element.get("qualifier", ""))):
+        raise fault(element, "qualifier of a name", "CPIS-MSG-005", found=element.get("qualifier"))
+    return content(element, optional=_NAME_PART_ATTRIBUTES, requirement=requirement)
 
 
 def write_subject(subject: Subject) -> str:

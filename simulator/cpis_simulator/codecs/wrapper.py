@@ -50,6 +50,7 @@ _FIXED: Final = {
 }
 """Values that the model fixes; in a wrapper they may be sent, and then must be right."""
 
+_OID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*|[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}")
 _TIME: Final = re.compile(r"[0-9]{1,8}|([0-9]{9,14}|[0-9]{14}\.[0-9]+)([+-][0-9]{1,4})?")
 _PROCESSING: Final = {"processingCode": frozenset("DPT"), "processingModeCode": frozenset("AIRT")}
@@ -105,6 +106,10 @@ def wrapper_reader(element: etree._Element, *optional: str) -> Reader:
             raise fault(element, f"{name} of {local_name(element)}", _RULE, expected=expected, found=found)
     if len(words(element.get("type", ""))) > 1:
         raise fault(element, f"type of {local_name(element)}", "CPIS-MSG-005", expected="one word")
+    if not all(_OID.fullmatch(word) for word in words(element.get("typeID", ""))):
+        raise fault(element, f"typeID of {local_name(element)}", "CPIS-MSG-005", expected="object identifiers")
+    if "updateMode" in element.attrib:
+        raise fault(element, "Attribute that a wrapper does not have", "CPIS-MSG-005", found="updateMode")
     return Reader(element, optional=_COMMON.union(fixed, optional))
 
 
