@@ -45,7 +45,7 @@ class Bounds:
     max_run: int = 65_536
 
 
-MESSAGE_BOUNDS: Final = Bounds(max_bytes=8 * 1024 * 1024, max_nodes=200_000)
+MESSAGE_BOUNDS: Final = Bounds(max_bytes=8 * 1024 * 1024, max_nodes=150_000)
 """Of a message about one person, or about the accesses of a day."""
 
 FILE_BOUNDS: Final = Bounds(max_bytes=512 * 1024 * 1024, max_nodes=50_000_000)
