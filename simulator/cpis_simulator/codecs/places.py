@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from cpis_simulator.codecs.schema import FOLDER
@@ -368,7 +368,8 @@ _FOREIGN: Final = frozenset(
 _FIXED_IN_WRAPPER: Final = frozenset({"classCode", "moodCode", "typeCode", "determinerCode"})
 
 
-def requirement_at(path: Sequence[str]) -> str:
+@lru_cache(maxsize=1024)
+def requirement_at(path: tuple[str, ...]) -> str:
     """What is broken when the thing at a path is missing, too many, or must not stand there."""
     if (rule := _longest(_REQUIREMENTS, path)) is not None:
         return rule
@@ -376,7 +377,7 @@ def requirement_at(path: Sequence[str]) -> str:
     return next((_AUTHORS[name] for name in reversed(path[:-1]) if name in _AUTHORS), STRUCTURE)
 
 
-def value_form(path: Sequence[str]) -> ValueForm:
+def value_form(path: tuple[str, ...]) -> ValueForm:
     """What the value of the attribute at a path is and should look like; the path ends in `@name`."""
     if path[-1][1:] in _FIXED_IN_WRAPPER and path[-2] not in ("acknowledgement", "acknowledgementDetail"):
         return ValueForm(f"{path[-1][1:]} of {path[-2]}", "CPIS-MSG-011", "")

@@ -36,11 +36,15 @@ class UploadJudge:
 
     Args:
         checks: Business checks that are switched on.
+        thorough: Asked before a faulty record is looked at a second time.
     """
 
-    def __init__(self, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> None:
+    def __init__(
+        self, *, checks: Collection[BusinessCheck] = ALL_CHECKS, thorough: Callable[[], bool] = lambda: True
+    ) -> None:
         """Nothing is read yet."""
         self._checks = checks
+        self._thorough = thorough
         self._reader = UploadReader(content_id="content-id" in checks, go_on=True)
         self._header: UploadHeader | None = None
         self._lines: dict[str, int] = {}
@@ -79,7 +83,10 @@ class UploadJudge:
             if read.number == 1:
                 yield from self._judge_header()
             if isinstance(read.record, FaultyRecord):
-                yield from _look_again(read, self._checks)
+                if self._thorough():
+                    yield from _look_again(read, self._checks)
+                else:
+                    yield from (finding_of(fault, read.number) for fault in read.record.faults)
             elif not is_sound(read.record, self._checks):
                 yield from _judge_sound_form(read, read.record, read.tree()[0], self._checks)
 
