@@ -1,0 +1,220 @@
+"""The driver of this product: each operation of docs/driver-api.yaml, in the product's own calls.
+
+Over HTTP it is `POST /driver/<operation>` of the running product, as a command
+`python -m council_cms.driver <operation>`, with JSON on standard input and output. The product offers no reset, no
+clock and no restart; it reads its receiving folder by itself, so there is no collect either.
+"""
+
+import json
+import sys
+
+from flask import Blueprint, Response, request
+
+from . import VERSION, cases, sending, store
+from .store import DESK, NAME, ODS, TRIAGE, Refused, event, setting
+
+KIND_OF = {"child protection plan": "CPP", "looked after child": "LAC", "unborn child protection plan": "UCP"}
+STATUS_OF_EXIT = {200: 0, 422: 2, 409: 3, 501: 4, 404: 5}
+NOT_OURS = ("reset", "set-clock", "restart", "collect")
+
+blueprint = Blueprint("driver", __name__)
+
+
+@blueprint.post("/<operation>")
+def over_http(operation):
+    """One operation, asked over HTTP."""
+    status, reply = answer(operation, request.get_data())
+    return Response(json.dumps(reply, ensure_ascii=False), status, mimetype="application/json")
+
+
+def as_command():
+    """One operation, asked by starting a program."""
+    status, reply = answer(sys.argv[1], sys.stdin.buffer.read())
+    sys.stdout.buffer.write(json.dumps(reply, ensure_ascii=False).encode())
+    return STATUS_OF_EXIT[status]
+
+
+def answer(operation, body):
+    """Status and reply of an operation."""
+    if operation in NOT_OURS:
+        return 501, {"reason": f"This product has no {operation}."}
+    if operation not in OPERATIONS:
+        return 404, {"reason": f"There is no operation {operation}."}
+    try:
+        asked = json.loads(body or b"{}")
+        if not isinstance(asked, dict):
+            raise ValueError("it is no JSON object")
+        return 200, OPERATIONS[operation](asked)
+    except Refused as refused:
+        return 409, {"reason": str(refused)}
+    except KeyError as missing:
+        return 422, {"reason": f"The request has no {missing}."}
+    except ValueError as error:
+        return 422, {"reason": f"The request is not understood: {error}"}
+
+
+def version(_):
+    """What the product is."""
+    with event() as db:
+        telephones = {f"telephone_{name}": setting(db, name) or None for name in ("office", "emergency")}
+    return {
+        "product": "Larkfield Casebook",
+        "version": VERSION,
+        "role": "authority",
+        "operations": list(OPERATIONS),
+        "authorities": [{"ods": ODS, "name": NAME, **telephones}],
+        "now": store.now(),
+        "triage_point": TRIAGE,
+        "alert_role": DESK,
+    }
+
+
+def record_child(asked):
+    """Open a file."""
+    details = asked["given"], asked["family"], asked["birth_date"], asked.get("nhs_number"), asked.get("local_id")
+    with event() as db:
+        return {"child_id": cases.add_child(db, *details)}
+
+
+def record_plan(asked):
+    """Open a plan."""
+    if asked["plan_type"] not in KIND_OF:
+        raise ValueError(f"there is no plan type {asked['plan_type']}")
+    more = {"due": asked.get("due"), "section": asked.get("legal_status"), "notes": asked.get("notes")}
+    with event() as db:
+        plan = cases.add_plan(db, asked["child_id"], KIND_OF[asked["plan_type"]], asked["start"], **more)
+        return {"plan_id": plan}
+
+
+def end_plan(asked):
+    """End a plan."""
+    with event() as db:
+        cases.end_plan(db, asked["plan_id"], asked["end"])
+    return {}
+
+
+def delete_plan(asked):
+    """Withdraw a plan."""
+    with event() as db:
+        cases.withdraw_plan(db, asked["plan_id"], asked["on"])
+    return {}
+
+
+def change_child(asked):
+    """Correct details."""
+    changes = {name: asked.get(name) for name in ("given", "family")}
+    with event() as db:
+        cases.correct_child(
+            db, asked["child_id"], born=asked.get("birth_date"), number=asked.get("nhs_number"), **changes
+        )
+    return {}
+
+
+def change_authority(asked):
+    """Key telephones."""
+    if asked.get("ods") not in (None, ODS):
+        raise Refused(f"This product serves {ODS} only.")
+    with event() as db:
+        cases.set_telephones(db, office=asked.get("telephone_office"), emergency=asked.get("telephone_emergency"))
+    return {}
+
+
+def allocate(asked):
+    """Make somebody responsible, or nobody."""
+    with event() as db:
+        cases.set_fields(db, asked["child_id"], worker=asked.get("worker"), team=asked.get("team"))
+    return {}
+
+
+def close_case(asked):
+    """Close a case."""
+    with event() as db:
+        cases.set_fields(db, asked["child_id"], closed_on=asked["on"])
+    return {}
+
+
+def force(asked):
+    """Send a child that was refused once more."""
+    with event() as db:
+        cases.set_fields(db, asked["child_id"], forced=1)
+    return {}
+
+
+def export(_):
+    """Make a file now; otherwise one is made every few seconds."""
+    file_id, reason = sending.export()
+    return {"exported": file_id is not None, "file_id": file_id, "reason": reason}
+
+
+def held_back(_):
+    """Who stays at home."""
+    return {"items": [{"child_id": child, "reason": reason} for child, reason in sending.held_back()]}
+
+
+def child_status(asked):
+    """What became of a child's last upload."""
+    with event() as db:
+        shown = cases.history(db, asked["child_id"])
+    return {
+        "child_id": asked["child_id"],
+        "nhs_number": shown["child"]["number"],
+        "last_file_id": str(shown["file"]) if shown["file"] else None,
+        "last_result": shown["result"],
+        "acknowledged": shown["acknowledged"],
+    }
+
+
+def listed(query, **renamed):
+    """An operation that lists rows; `renamed` are columns by the key that the driver API has."""
+
+    def operation(asked):
+        with event() as db:
+            values = (cases.person(db, asked["child_id"])["id"],) if "?" in query else ()
+            rows = [dict(row) for row in db.execute(query, values).fetchall()]
+        for row in rows:
+            row.update({key: row.pop(column) for key, column in renamed.items()})
+            for key in {"open"} & row.keys():
+                row[key] = bool(row[key])
+            if row.get("child_id") is not None:
+                row["child_id"] = cases.reference("LC", row["child_id"])
+            if row.get("file_id") is not None:
+                row["file_id"] = str(row["file_id"])
+        return {"items": rows}
+
+    return operation
+
+
+ABOUT = {"child_id": "person", "nhs_number": "number", "event_id": "event"}
+OPERATIONS = {
+    "version": version,
+    "record-child": record_child,
+    "record-plan": record_plan,
+    "end-plan": end_plan,
+    "delete-plan": delete_plan,
+    "change-child": change_child,
+    "change-authority": change_authority,
+    "allocate": allocate,
+    "close-case": close_case,
+    "force": force,
+    "export": export,
+    "held-back": held_back,
+    "child-status": child_status,
+    "files": listed("select id, state, code, stored, failed, acknowledged from file", file_id="id"),
+    "work-list": listed(
+        "select person, number, file, code, meaning, detail_code, detail_text, raised, next_action, open from task",
+        child_id="person",
+        nhs_number="number",
+        file_id="file",
+    ),
+    "alerts": listed(
+        "select kind, recipient, team, person, file, event, raised, text from alert",
+        child_id="person",
+        file_id="file",
+        event_id="event",
+    ),
+    "case-events": listed("select * from visit where person = ?", **ABOUT),
+    "exceptions": listed("select * from oddity", file_id="file", **ABOUT),
+}
+
+if __name__ == "__main__":
+    sys.exit(as_command())
