@@ -13,21 +13,10 @@ from typing import Any, Final
 import yaml
 from pydantic.json_schema import models_json_schema
 
+from cpis_fixtures.driver_check import LOST_WITHOUT
 from cpis_simulator.driving import AUTHORITY_OPERATIONS, CARE_OPERATIONS, Operation, Shape
 
 OUTPUT: Final = Path("docs/driver-api.yaml")
-
-LOST_WITHOUT: Final = {
-    "set-clock": "FD-30 AK-14 RL-15",
-    "restart": "RL-08",
-    "change-authority": "FD-12 FD-13 FD-14 AK-17",
-    "close-case": "NT-09",
-    "force": "FD-25 IN-08",
-    "held-back": "FD-19",
-    "child-status": "AK-02 AK-19 AK-20 AK-21 AK-22 FD-28 EE-02 MF-08 MF-10",
-}
-"""Catalogue tests that show nothing without an optional operation. Without `reset` none is lost: each scenario has
-people of its own; without `collect` the harness waits for the product's next poll."""
 
 ABOUT: Final = """\
 What the harness asks of a product under test. Each operation is a POST with a JSON object as body and answer. A product

@@ -92,10 +92,15 @@ def withdraw_plan(db, ref, day):
 
 
 def set_fields(db, ref, **fields):
-    """Allocate, close or force a child."""
+    """Allocate a child, or close its case."""
     row = person(db, ref)
     for field, value in fields.items():
         db.execute(f"update person set {field} = ? where id = ?", (value, row["id"]))
+
+
+def force(db, ref):
+    """Send a child that was refused once more."""
+    set_fields(db, ref, forced=1)
 
 
 def set_telephones(db, **keyed):

@@ -69,75 +69,29 @@ def version(_):
     }
 
 
-def record_child(asked):
-    """Open a file."""
-    details = asked["given"], asked["family"], asked["birth_date"], asked.get("nhs_number"), asked.get("local_id")
-    with event() as db:
-        return {"child_id": cases.add_child(db, *details)}
+def keyed(function, *wanted, gives=None, **named):
+    """An operation by which a person keys something in: `wanted` and `named` are what it takes from the request."""
+
+    def operation(asked):
+        with event() as db:
+            made = function(db, *(asked[key] for key in wanted), **{name: asked.get(k) for name, k in named.items()})
+        return {gives: made} if gives else {}
+
+    return operation
 
 
-def record_plan(asked):
-    """Open a plan."""
-    if asked["plan_type"] not in KIND_OF:
-        raise ValueError(f"there is no plan type {asked['plan_type']}")
-    more = {"due": asked.get("due"), "section": asked.get("legal_status"), "notes": asked.get("notes")}
-    with event() as db:
-        plan = cases.add_plan(db, asked["child_id"], KIND_OF[asked["plan_type"]], asked["start"], **more)
-        return {"plan_id": plan}
+def add_plan(db, child, plan_type, start, **more):
+    """A plan of the product's own kinds."""
+    if plan_type not in KIND_OF:
+        raise ValueError(f"there is no plan type {plan_type}")
+    return cases.add_plan(db, child, KIND_OF[plan_type], start, **more)
 
 
-def end_plan(asked):
-    """End a plan."""
-    with event() as db:
-        cases.end_plan(db, asked["plan_id"], asked["end"])
-    return {}
-
-
-def delete_plan(asked):
-    """Withdraw a plan."""
-    with event() as db:
-        cases.withdraw_plan(db, asked["plan_id"], asked["on"])
-    return {}
-
-
-def change_child(asked):
-    """Correct details."""
-    changes = {name: asked.get(name) for name in ("given", "family")}
-    with event() as db:
-        cases.correct_child(
-            db, asked["child_id"], born=asked.get("birth_date"), number=asked.get("nhs_number"), **changes
-        )
-    return {}
-
-
-def change_authority(asked):
-    """Key telephones."""
-    if asked.get("ods") not in (None, ODS):
+def set_telephones(db, ods, **keyed_in):
+    """Telephones of the one council that is served here."""
+    if ods not in (None, ODS):
         raise Refused(f"This product serves {ODS} only.")
-    with event() as db:
-        cases.set_telephones(db, office=asked.get("telephone_office"), emergency=asked.get("telephone_emergency"))
-    return {}
-
-
-def allocate(asked):
-    """Make somebody responsible, or nobody."""
-    with event() as db:
-        cases.set_fields(db, asked["child_id"], worker=asked.get("worker"), team=asked.get("team"))
-    return {}
-
-
-def close_case(asked):
-    """Close a case."""
-    with event() as db:
-        cases.set_fields(db, asked["child_id"], closed_on=asked["on"])
-    return {}
-
-
-def force(asked):
-    """Send a child that was refused once more."""
-    with event() as db:
-        cases.set_fields(db, asked["child_id"], forced=1)
-    return {}
+    cases.set_telephones(db, **keyed_in)
 
 
 def export(_):
@@ -187,15 +141,30 @@ def listed(query, **renamed):
 ABOUT = {"child_id": "person", "nhs_number": "number", "event_id": "event"}
 OPERATIONS = {
     "version": version,
-    "record-child": record_child,
-    "record-plan": record_plan,
-    "end-plan": end_plan,
-    "delete-plan": delete_plan,
-    "change-child": change_child,
-    "change-authority": change_authority,
-    "allocate": allocate,
-    "close-case": close_case,
-    "force": force,
+    "record-child": keyed(
+        cases.add_child,
+        *("given", "family", "birth_date"),
+        number="nhs_number",
+        local_id="local_id",
+        gives="child_id",
+    ),
+    "record-plan": keyed(
+        add_plan,
+        *("child_id", "plan_type", "start"),
+        due="due",
+        section="legal_status",
+        notes="notes",
+        gives="plan_id",
+    ),
+    "end-plan": keyed(cases.end_plan, "plan_id", "end"),
+    "delete-plan": keyed(cases.withdraw_plan, "plan_id", "on"),
+    "change-child": keyed(
+        cases.correct_child, "child_id", given="given", family="family", born="birth_date", number="nhs_number"
+    ),
+    "change-authority": keyed(set_telephones, ods="ods", office="telephone_office", emergency="telephone_emergency"),
+    "allocate": keyed(cases.set_fields, "child_id", worker="worker", team="team"),
+    "close-case": keyed(cases.set_fields, "child_id", closed_on="on"),
+    "force": keyed(cases.force, "child_id"),
     "export": export,
     "held-back": held_back,
     "child-status": child_status,
