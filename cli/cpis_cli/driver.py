@@ -63,7 +63,7 @@ def check(
                 everything=everything,
                 seed=plan.seed,
             )
-            typer.echo(f"This {trial.intentions()}.")
+            typer.echo(f"The check {trial.intentions()}.")
             outcomes = []
             for line in trial.run():
                 outcomes.append(line.outcome)
