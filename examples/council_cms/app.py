@@ -1,13 +1,13 @@
 """The web application: pages for people, and two threads that make files and read replies."""
 
+import json
 import os
 import threading
 import time
 
-from flask import Flask, render_template_string
+from flask import Flask, Response, render_template_string, request
 
-from . import VERSION, receiving, sending, store
-from .driver import blueprint
+from . import VERSION, driver, receiving, sending, store
 
 EXPORT_EVERY_S = float(os.environ.get("COUNCIL_EXPORT_EVERY", "5"))
 LOOK_EVERY_S = 0.1
@@ -19,7 +19,6 @@ PAGE = """<!doctype html><title>{{ name }}</title><h1>{{ name }}</h1><p>Larkfiel
 <tr>{% for cell in row %}<td>{{ "" if cell is none else cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endfor %}"""
 
 app = Flask("council_cms")
-app.register_blueprint(blueprint, url_prefix="/driver")
 
 
 @app.get("/")
@@ -43,6 +42,13 @@ def desk():
 def health():
     """For whoever waits until we are up."""
     return {"status": "up"}
+
+
+@app.post("/driver/<operation>")
+def drive(operation):
+    """One operation of the driver API, asked over HTTP."""
+    status, reply = driver.answer(operation, request.get_data())
+    return Response(json.dumps(reply, ensure_ascii=False), status, mimetype="application/json")
 
 
 def _again_and_again(act, every_s):

@@ -8,23 +8,12 @@ clock and no restart; it reads its receiving folder by itself, so there is no co
 import json
 import sys
 
-from flask import Blueprint, Response, request
-
 from . import VERSION, cases, sending, store
 from .store import DESK, NAME, ODS, TRIAGE, Refused, event, setting
 
 KIND_OF = {"child protection plan": "CPP", "looked after child": "LAC", "unborn child protection plan": "UCP"}
 STATUS_OF_EXIT = {200: 0, 422: 2, 409: 3, 501: 4, 404: 5}
 NOT_OURS = ("reset", "set-clock", "restart", "collect")
-
-blueprint = Blueprint("driver", __name__)
-
-
-@blueprint.post("/<operation>")
-def over_http(operation):
-    """One operation, asked over HTTP."""
-    status, reply = answer(operation, request.get_data())
-    return Response(json.dumps(reply, ensure_ascii=False), status, mimetype="application/json")
 
 
 def as_command():

@@ -285,12 +285,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     plan = plan_of_process()
     if plan is not None:
-        _end_once()
+        _end_once(session)
     if plan is not None and not hasattr(session.config, "workerinput"):
         session.config.pluginmanager.register(Controller(plan, len(selected(plan))), "cpis-controller")
 
 
-def _end_once() -> None:
+def _end_once(session: pytest.Session) -> None:
     """Be interrupted by the first Ctrl-C only, so that a second does not break off the tidying up; and when orphaned.
 
     Whoever started the run may be killed. Then nobody waits for the scenarios that are left.
@@ -301,6 +301,8 @@ def _end_once() -> None:
         nonlocal told
         if not told:
             told = True
+            # Should the exception get lost in somebody's callback, no further scenario is begun all the same.
+            session.shouldstop = "told to end"
             raise KeyboardInterrupt
 
     def watch(parent: int) -> None:
