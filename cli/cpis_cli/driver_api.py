@@ -20,8 +20,11 @@ OUTPUT: Final = Path("docs/driver-api.yaml")
 
 ABOUT: Final = """\
 What the harness asks of a product under test. Each operation is a POST with a JSON object as body and answer. A product
-that does not offer an operation answers 501; `version` lists those that it offers. Readers ignore keys that they do not
-know. `docs/driver.md` shows how to write an adapter.
+that does not offer an operation answers 501; `version` lists those that it offers. What is no operation at all is
+answered 404. Readers ignore keys that they do not know. Where the driver is a command, the operation is its last
+argument, the request stands on standard input and the reply on standard output, and its exit code says what a status
+says here: 0 for 200, 2 for 422, 3 for 409, 4 for 501, 5 for 404. `docs/driver.md` shows how to write an adapter, and
+`cpis driver check` tries one.
 """
 
 _REASON: Final[dict[str, Any]] = {
