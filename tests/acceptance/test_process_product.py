@@ -39,6 +39,13 @@ def config(change: Callable[[str], str] = str) -> str:
     return change(text)
 
 
+def over_http(text: str) -> str:
+    """The same, asked over HTTP."""
+    before, _, after = text.partition("[system_under_test.driver]")
+    driver = '[system_under_test.driver]\nurl = "http://127.0.0.1:{port}/driver"\n'
+    return f"{before}{driver}{after[after.index('[[authority]]') :]}"
+
+
 def test_it_passes_what_is_played_and_what_it_lacks_is_named(tmp_path: Path) -> None:
     played = play(*FLOWS, "--tag=AK-14", "--tag=RL-08", out=tmp_path, config=config())
     assert played.exit_code == 0, played.output
@@ -62,6 +69,16 @@ def test_operations_may_be_asked_in_two_ways_at_once(tmp_path: Path) -> None:
     log = (played.folder / "logs" / "main" / "product.log").read_text()
     assert "POST /driver/record-child" in log
     assert "POST /driver/export" not in log
+
+
+def test_files_that_it_sends_by_itself_are_not_taken_for_the_one_that_a_test_leaves_open(tmp_path: Path) -> None:
+    """Several a second, so that they come at every moment of a scenario."""
+
+    tags = [f"--tag={test}" for test in ("AK-04", "AK-16", "AK-21")]
+    hasty = config(lambda text: over_http(text).replace('COUNCIL_EXPORT_EVERY = "5"', 'COUNCIL_EXPORT_EVERY = "0.2"'))
+    played = play(*tags, out=tmp_path, config=hasty)
+    outcomes = {s.id.rpartition("/")[2]: (s.outcome, s.reason) for s in played.results.scenarios}
+    assert {name: found for name, found in outcomes.items() if found[0] != "pass"} == {}
 
 
 def test_one_that_does_not_come_up_is_undecided_and_its_log_is_named(tmp_path: Path) -> None:
