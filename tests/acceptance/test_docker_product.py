@@ -215,7 +215,8 @@ def test_a_container_that_ends_later_is_noticed(tmp_path: Path) -> None:
     table = {"image": BASE, "command": ["sh", "-c", "echo up; sleep 1; exit 7"], "ready": {"log": "^up"}}
     with started(tmp_path, **table) as product:
         wait_for("the end of the container", product.trouble, within=20)
-        assert product.trouble() == "the container 'product' has ended (exit code 7)"
+        (log,) = product.logs
+        assert product.trouble() == f"the container 'product' has ended (exit code 7). Its log {log} ends: up"
 
 
 @pytest.mark.parametrize(("probe", "is_up"), [("true", True), ("false", False)])
@@ -248,7 +249,7 @@ def test_volumes_that_an_image_asks_for_go_with_the_container(tmp_path: Path, en
 
 def test_a_network_that_is_not_there_is_told(tmp_path: Path) -> None:
     table = {"image": BASE, "command": "sleep 600", "networks": ["no-such-network"]}
-    with pytest.raises(StartError, match="The network 'no-such-network' cannot be joined"), started(tmp_path, **table):
+    with pytest.raises(ConfigError, match="There is no network 'no-such-network'"), started(tmp_path, **table):
         pass
 
 
