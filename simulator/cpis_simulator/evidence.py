@@ -24,6 +24,10 @@ PROBE: Final = "probe"
 CONTROL: Final = "control"
 
 
+# Made once: `json.dumps` makes one for each line.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of evidence.
@@ -67,7 +71,7 @@ class Record:
             "sha256": self.sha256,
             "previous": self.previous,
         }
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _ENCODER.encode(value).encode() + b"\n"
 
 
 def check_mark(check: str, outcome: str) -> str:
