@@ -37,7 +37,8 @@ def run_until_told(
 ) -> None:
     """Print the ready line, wait for SIGTERM or Ctrl-C, then stop cleanly.
 
-    `check` is called every second and raises what must end it. A part of a run also ends when the run is no more: its standard input is a pipe that nobody else holds open.
+    `check` is called every second and raises what must end it. A part of a run also ends when the run is no more: its
+    standard input is a pipe that nobody else holds open.
     """
     told = threading.Event()
     if os.environ.get(ENDS_WITH_INPUT):
