@@ -1,4 +1,4 @@
-"""The client of the lookup measurements, a process of its own; `python -m bench.load` reads its order from standard input.
+"""The client of the lookup measurements, a process of its own: `python -m bench.load`, its order on standard input.
 
 Threads with blocking sockets send requests that were made before, each with ids of its own, and read as many bytes as
 `Content-Length` says; nothing is parsed, so that the server is what is measured. Prints its figures as JSON.
