@@ -107,6 +107,9 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[tls.minimum_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    # Each ticket costs a sixth of a handshake; one is enough to come back with.
+    context.num_tickets = 1
     _load_own(context, tls.certificate, tls.key)
     if tls.client_ca is not None:
         _load_authorities(context, tls.client_ca)
