@@ -13,6 +13,7 @@ from cpis_cli.authority import authority
 from cpis_cli.care import care
 from cpis_cli.certs import certs
 from cpis_cli.compare import compare
+from cpis_cli.driver import driver
 from cpis_cli.generate import generate
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
@@ -55,3 +56,4 @@ for command in (
     requirements,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(driver, name="driver")

@@ -23,6 +23,9 @@ MARK: Final = "mark"
 PROBE: Final = "probe"
 CONTROL: Final = "control"
 
+UNANSWERED: Final = "unanswered"
+"""Mark from which on the service leaves the authority's files unanswered, for the harness to answer them itself."""
+
 
 # Made once: `json.dumps` makes one for each line.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -39,7 +42,7 @@ class Record:
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
     * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
-    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `run-end`), `text`.
+    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.
     """
