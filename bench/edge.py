@@ -28,7 +28,8 @@ DRIP_S: Final = 0.2
 REST_S: Final = 0.005
 """A good client's rest after each answer: what is asked is how long one waits, not how many are served."""
 
-_HELLO: Final = bytes.fromhex("16030100a5010000a10303")
+HELLO: Final = bytes.fromhex("16030100a5010000a10303")
+"""The beginning of a handshake."""
 
 
 def measured() -> str:
@@ -52,7 +53,7 @@ def _row(contender: Contender, requests: Path, fresh: bool) -> tuple[str, ...]:
     attacked: list[float] = []
     for number in range(ROUNDS + 1):
         for under_attack, p99 in ((False, calm), (True, attacked)):
-            with _crowd(contender) if under_attack else contextlib.nullcontext():
+            with crowd(contender.port, _tls_of(contender)) if under_attack else contextlib.nullcontext():
                 found = load(contender, requests, threads=GOOD, seconds=SECONDS, fresh=fresh, pause_s=REST_S)
             if number:
                 p99.append(percentile(found.milliseconds, 0.99))
@@ -64,24 +65,33 @@ def _row(contender: Contender, requests: Path, fresh: bool) -> tuple[str, ...]:
     )
 
 
-@contextlib.contextmanager
-def _crowd(contender: Contender) -> Iterator[None]:
-    """Those who keep others waiting, for as long as this lasts."""
-    context: ssl.SSLContext | None = None
+def _tls_of(contender: Contender) -> ssl.SSLContext | None:
     if certs := contender.certs:
-        context = client_context(ClientTls(certs / "care.pem", certs / "care.key", certs / "ca.pem"))
+        return client_context(ClientTls(certs / "care.pem", certs / "care.key", certs / "ca.pem"))
+    return None
+
+
+@contextlib.contextmanager
+def crowd(port: int, context: ssl.SSLContext | None, *, drip_s: float = DRIP_S) -> Iterator[None]:
+    """Those who keep others waiting, for as long as this lasts.
+
+    Args:
+        port: Of the server, on the loopback interface.
+        context: Of the slow senders, where it speaks TLS.
+        drip_s: How often each of them sends a byte.
+    """
     with contextlib.ExitStack() as held:
         held_back: list[socket.socket] = []
         for _ in range(MANY):
-            held.enter_context(_connected(contender.port)).sendall(_HELLO)
-            held.enter_context(_connected(contender.port))
-            sock = held.enter_context(_connected(contender.port))
+            held.enter_context(_connected(port)).sendall(HELLO)
+            held.enter_context(_connected(port))
+            sock = held.enter_context(_connected(port))
             if context is not None:
                 sock = held.enter_context(context.wrap_socket(sock, server_hostname="localhost"))
             sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
             held_back.append(sock)
         over = threading.Event()
-        dripping = threading.Thread(target=_drip, args=(held_back, over))
+        dripping = threading.Thread(target=_drip, args=(held_back, drip_s, over))
         dripping.start()
         try:
             yield
@@ -94,8 +104,8 @@ def _connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
-def _drip(socks: list[socket.socket], over: threading.Event) -> None:
-    while not over.wait(DRIP_S):
+def _drip(socks: list[socket.socket], drip_s: float, over: threading.Event) -> None:
+    while not over.wait(drip_s):
         for sock in socks:
             with contextlib.suppress(OSError):
                 sock.sendall(b"x")

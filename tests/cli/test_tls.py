@@ -19,13 +19,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from bench.edge import crowd
 from cpis_cli.main import app
 from cpis_fixtures.config import load_config
-from cpis_simulator.driving import Health, Nothing
+from cpis_simulator.apps.care_host import CareHost
+from cpis_simulator.driving import Health, LookUp, Nothing
 from cpis_simulator.evidence import read_journal
 from cpis_simulator.store.journal import JOURNAL
 from cpis_simulator.transport.certificates import make_certificates
 from cpis_simulator.transport.http_client import CallStatus, DriverClient
+from cpis_simulator.transport.tls import ClientTls, client_context
+from tests.simulator.lookup_examples import NURSE
 
 NUMBER = "9990001022"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGTERM is not a request to end there")
@@ -162,6 +166,29 @@ def test_several_processes_answer_on_one_port_and_one_store(tmp_path: Path, cert
             found = cpis("lookup", number[0], "--url", served.ready["url"], *client(certs, "care"))
             assert found.stdout.startswith("CP-IS alert: information is held."), found.output
         assert len(list((tmp_path / "drop" / "Z99" / "response").glob("*_RESP_*.xml"))) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_good_clients_are_served_beside_a_crowd_that_stalls(
+    tmp_path: Path, certs: Path, workers: str, is_secure: bool
+) -> None:
+    arguments = own(certs) if is_secure else ["--no-tls"]
+    tls = ClientTls(certs / "care.pem", certs / "care.key", certs / "ca.pem") if is_secure else None
+    with serving(tmp_path, *arguments, "--workers", workers) as served:
+        url = served.ready["url"]
+        care = CareHost(url, 5, tls=tls)
+        with crowd(int(url.rpartition(":")[2]), client_context(tls) if tls else None):
+            answers = {care.look_up(LookUp(nhs_number=NUMBER, author=NURSE)).text for _ in range(10)}
+        assert [answer[:14] for answer in answers] == ["No CP-IS recor"]
+
+
+def test_two_services_do_not_share_a_port_unawares(tmp_path: Path) -> None:
+    with serving(tmp_path, "--no-tls", "--workers", "2") as served:
+        port = served.ready["url"].rpartition(":")[2]
+        again = cpis("serve", "--no-tls", "--workers", "2", "--port", port, "--drop", str(tmp_path / "second"))
+    assert again.exit_code == 3
+    assert f"Cannot listen on 127.0.0.1:{port}" in again.stderr
 
 
 def worker_pids(parent: int) -> list[int]:

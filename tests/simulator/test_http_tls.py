@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench.edge import HELLO, crowd
 from cpis_simulator.errors import ConfigError
 from cpis_simulator.settings import TransportSettings
 from cpis_simulator.transport.certificates import make_certificates
@@ -28,8 +29,6 @@ from cpis_simulator.transport.tls import (
     client_context,
     is_named,
 )
-
-ATTACKERS = 64
 
 
 @pytest.fixture(scope="module")
@@ -231,38 +230,8 @@ def test_a_certificate_is_that_of_a_host_by_its_names(names: tuple[str, ...], fq
 def stalled_handshake(port: int) -> Iterator[socket.socket]:
     """A client that sends the beginning of its handshake and no more."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
-        sock.sendall(bytes.fromhex("16030100a5010000a10303"))
+        sock.sendall(HELLO)
         yield sock
-
-
-@contextlib.contextmanager
-def attackers(port: int, context: ssl.SSLContext | None) -> Iterator[None]:
-    """Stalled handshakes, senders of a byte now and then, and connections without a word, many of each at once."""
-    with contextlib.ExitStack() as held:
-        dripping: list[socket.socket] = []
-        for _ in range(ATTACKERS):
-            held.enter_context(stalled_handshake(port))
-            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-            sock = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-            if context is not None:
-                sock = held.enter_context(context.wrap_socket(sock, server_hostname="localhost"))
-            sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
-            dripping.append(sock)
-        stop = threading.Event()
-
-        def drip() -> None:
-            while not stop.wait(0.05):
-                for sock in dripping:
-                    with contextlib.suppress(OSError):
-                        sock.sendall(b"x")
-
-        sender = threading.Thread(target=drip)
-        sender.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            sender.join()
 
 
 @pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
@@ -271,7 +240,7 @@ def test_good_clients_are_served_beside_stalled_slow_and_idle_ones(certs: Mappin
     context = client_context(ClientTls(care, care.with_suffix(".key"), certs["ca"])) if is_secure else None
     edge = Edge(certs, threads=2)
     server = edge.server if is_secure else HttpServer(who, threads=2)
-    with server, attackers(server.port, context):
+    with server, crowd(server.port, context, drip_s=0.05):
         try:
             for _ in range(20):
                 assert post(server.url, b"", headers={}, within=3, tls=context).status == 200
@@ -303,6 +272,6 @@ def test_the_attack_would_stop_a_server_that_waits_for_its_clients(certs: Mappin
         for thread in threads:
             thread.start()
         port = listener.getsockname()[1]
-        with attackers(port, None), pytest.raises(TimedOut):
+        with crowd(port, None, drip_s=0.05), pytest.raises(TimedOut):
             post(f"http://127.0.0.1:{port}/", b"", headers={}, within=0.5)
         ended.set()

@@ -77,9 +77,9 @@ class ServiceWorkers:
         self._ends: list[float] = []
         self._broken: CpisError | None = None
         with ExitStack() as undo:
-            endpoint = listener(places.host, places.port, shares_port=True)
+            endpoint = _shared(places.host, places.port)
             undo.callback(endpoint.close)
-            control = listener(places.host, places.control_port, shares_port=True)
+            control = _shared(places.host, places.control_port)
             undo.callback(control.close)
             own = replace(places, port=endpoint.getsockname()[1], control_port=control.getsockname()[1])
             token = secrets.token_urlsafe(24)
@@ -174,6 +174,14 @@ class ServiceWorkers:
                 worker.wait()
         for worker in self._workers.values():
             _let_go(worker)
+
+
+def _shared(host: str, port: int) -> socket.socket:
+    """A socket bound to a port that only our own processes share."""
+    if port:
+        # Another service of this user that shares its port would let us in, and both would get half of the clients.
+        listener(host, port).close()
+    return listener(host, port, shares_port=True)
 
 
 def _first_line(stream: IO[bytes], within: float) -> dict[str, Any]:

@@ -198,7 +198,10 @@ class Connection:
         """Get on with the handshake; None once it is done."""
         sock = self.sock
         if not isinstance(sock, ssl.SSLSocket):
-            first = sock.recv(32, socket.MSG_PEEK)
+            try:
+                first = sock.recv(32, socket.MSG_PEEK)
+            except BlockingIOError:
+                return Then.READ
             if not first:
                 return Then.CLOSE
             if speaks_plain_http(first):
