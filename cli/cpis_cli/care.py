@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from cpis_cli.tls_options import Ca, Cert, Key, client_tls
+
 
 def care(
     url: Annotated[str, typer.Option(help="Address of the service that is asked.")],
-    config: Annotated[Path | None, typer.Option(help="Configuration; its settings say how long to wait.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration: [care.tls], and its settings say how long to wait.")
+    ] = None,
+    cert: Cert = None,
+    key: Key = None,
+    ca: Ca = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the driver API, 0 for any free one.")] = 0,
 ) -> None:
@@ -30,8 +37,9 @@ def care(
 
     start_logging()
     try:
-        settings = load_config(config).settings
-        client = CareHost(url, settings.query.client_timeout)
+        read = load_config(config)
+        settings = read.settings
+        client = CareHost(url, settings.query.client_timeout, tls=client_tls(read, cert, key, ca))
         server = HttpServer(operations_app("care", client), host=host, port=port, limits=settings.transport)
         server.start()
         run_until_told({"event": "ready", "url": server.url}, server.stop)

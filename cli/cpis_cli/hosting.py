@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from collections.abc import Callable
 import typer
 
 from cpis_fixtures.processes import ENDS_WITH_INPUT
+from cpis_simulator.apps.memory import collect_seldom
 from cpis_simulator.errors import ConfigError, CpisError
 
 USAGE_ERROR = 2
@@ -26,35 +26,31 @@ def _wait_for_end_of_input(told: threading.Event) -> None:
     told.set()
 
 
-def _collect_seldom() -> None:
-    """Have Python look for circular garbage less often; a large upload makes next to none, but many small values."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
 def fail(command: str, error: CpisError) -> typer.Exit:
     """Say what is wrong on standard error; the exit code to raise: 2 for the user's mistake, 3 for ours."""
     typer.echo(f"cpis {command}: {error}", err=True)
     return typer.Exit(USAGE_ERROR if isinstance(error, ConfigError) else HARNESS_ERROR)
 
 
-def run_until_told(ready: dict[str, object], stop: Callable[[], None]) -> None:
+def run_until_told(
+    ready: dict[str, object], stop: Callable[[], None], *, check: Callable[[], None] = lambda: None
+) -> None:
     """Print the ready line, wait for SIGTERM or Ctrl-C, then stop cleanly.
 
-    A part of a run also ends when the run is no more: its standard input is a pipe that nobody else holds open.
+    `check` is called every second and raises what must end it. A part of a run also ends when the run is no more: its
+    standard input is a pipe that nobody else holds open.
     """
     told = threading.Event()
     if os.environ.get(ENDS_WITH_INPUT):
         threading.Thread(target=_wait_for_end_of_input, args=(told,), daemon=True).start()
     for name in ("SIGTERM", "SIGINT"):
         signal.signal(getattr(signal, name), lambda *_: told.set())
-    _collect_seldom()
+    collect_seldom()
     try:
         print(json.dumps(ready), flush=True)
         # A wait without a time limit cannot be interrupted on Windows.
         while not told.wait(1.0):
-            pass
+            check()
     finally:
         stop()
         sys.stdout.flush()

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cpis_cli.tls_options import Ca, Cert, Key, client_tls
 
 if TYPE_CHECKING:
     from cpis_simulator.driving import LookUpResult
 
 FORMATS = ("text", "json")
 PROFILES = ("sync", "reliable", "express")
-DEFAULT_URL = "http://127.0.0.1:4433"
+DEFAULT_HOST = "127.0.0.1:4433"
 
 
 def lookup(
     nhs_number: Annotated[str, typer.Argument(help="Whom to look up; a number of the test range.")],
-    url: Annotated[str, typer.Option(help="Address of the service.")] = DEFAULT_URL,
+    url: Annotated[
+        str | None, typer.Option(help=f"Address of the service; default https or http://{DEFAULT_HOST}.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration with [care.tls].")] = None,
+    cert: Cert = None,
+    key: Key = None,
+    ca: Ca = None,
     profile: Annotated[str, typer.Option(help="sync; reliable and express are not built yet.")] = "sync",
     silent: Annotated[bool, typer.Option("--silent", help="A silent read, as scheduled care makes it.")] = False,
     setting: Annotated[str, typer.Option(help="Who asks, such as 'A&E' or 'school nursing'.")] = "emergency department",
@@ -34,6 +43,7 @@ def lookup(
 
     from cpis_cli.hosting import HARNESS_ERROR, fail
     from cpis_fixtures.care_settings import care_setting
+    from cpis_fixtures.config import load_config
     from cpis_simulator.apps.care_host import CareHost
     from cpis_simulator.driving import LookUp
     from cpis_simulator.errors import CpisError
@@ -50,12 +60,15 @@ def lookup(
     try:
         asking = care_setting(setting)
         request = LookUp(nhs_number=nhs_number, author=asking.author(), silent=True if silent else asking.silent)
-        result, unanswered = CareHost(url, timeout).ask(request)
+        tls = client_tls(load_config(config), cert, key, ca)
+        address = url or f"{'http' if tls is None else 'https'}://{DEFAULT_HOST}"
+        result, unanswered = CareHost(address, timeout, tls=tls).ask(request)
     except CpisError as error:
         raise fail("lookup", error) from error
     typer.echo(result.model_dump_json(indent=2) if format == "json" else _as_text(result))
     if unanswered is not None:
-        typer.echo(f"cpis lookup: {unanswered}. Is `cpis serve` running there?", err=True)
+        hint = "" if unanswered.mend else ". Is `cpis serve` running there?"
+        typer.echo(f"cpis lookup: {unanswered}{hint}", err=True)
         raise typer.Exit(HARNESS_ERROR)
     if result.status not in ("found", "no-record"):
         raise typer.Exit(1)

@@ -27,6 +27,10 @@ UNANSWERED: Final = "unanswered"
 """Mark from which on the service leaves the authority's files unanswered, for the harness to answer them itself."""
 
 
+# Made once: `json.dumps` makes one for each line.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of evidence.
@@ -36,7 +40,9 @@ class Record:
 
     * file-drop: `authority` (ODS code), `direction` (`upload` or `response`), `name`, `kind`, `delivery` (unique id).
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
-    * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response.
+    * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response; over TLS `tls`,
+      `cipher` and `client-…` (subject, names, fingerprint) on the request. `phase` `handshake`: a client was refused
+      before its first request; `reason`, `text`, `peer`.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
@@ -70,7 +76,7 @@ class Record:
             "sha256": self.sha256,
             "previous": self.previous,
         }
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _ENCODER.encode(value).encode() + b"\n"
 
 
 def check_mark(check: str, outcome: str) -> str:

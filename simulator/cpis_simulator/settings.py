@@ -111,8 +111,11 @@ class TransportSettings(Group):
     """The HTTP endpoint."""
 
     max_body: Annotated[int, Field(gt=0, description="Bytes of a request body; more is answered 413")] = 2_000_000
-    handshake_s: Annotated[float, Field(gt=0)] = 5.0
-    headers_s: Annotated[float, Field(gt=0)] = 10.0
+    max_head: Annotated[int, Field(gt=0, description="Bytes of request line and headers; more is 431 or 414")] = 65_536
+    handshake_s: Annotated[float, Field(gt=0, description="Seconds for a whole TLS handshake, from its first byte")] = (
+        5.0
+    )
+    headers_s: Annotated[float, Field(gt=0, description="Seconds until the first byte, and for all headers")] = 10.0
     body_s: Annotated[float, Field(gt=0, description="Seconds for a whole request body, and for its answer")] = 30.0
     max_connections: Annotated[int, Field(gt=0)] = 512
 

@@ -23,6 +23,8 @@ from cpis_simulator.spine.synchronous import (
     oversize_fault,
     soap_fault,
 )
+from cpis_simulator.transport.http_connection import TLS_PEER
+from cpis_simulator.transport.tls import facts
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ ABOUT: Final = (
 
 _STATUS_LINE: Final = {
     200: "200 OK",
+    403: "403 Forbidden",
     405: "405 Method Not Allowed",
     413: "413 Request Entity Too Large",
     500: "500 Internal Server Error",
@@ -56,6 +59,10 @@ class Recording(Protocol):
         """Keep one record."""
 
 
+NameCheck = Callable[[Mapping[str, Any]], str | None]
+"""Given a request's environment, says why its client's certificate is not that of the party it speaks for, if so."""
+
+
 class LookUpEndpoint:
     """The WSGI application.
 
@@ -65,6 +72,7 @@ class LookUpEndpoint:
         journal: Keeps evidence, None to keep none.
         now: The service's time.
         ids: Gives upper-case UUIDs.
+        name_check: Refuses a client by its certificate (403), before anything of the message is read.
     """
 
     def __init__(
@@ -75,8 +83,10 @@ class LookUpEndpoint:
         *,
         now: Callable[[], datetime],
         ids: Callable[[], str],
+        name_check: NameCheck | None = None,
     ) -> None:
         """Nothing is opened."""
+        self._name_check = name_check
         self._service = service
         self._max_body = settings.transport.max_body
         self._exchange = SynchronousExchange(settings.data, flag=settings.query.access_flag_place)
@@ -107,6 +117,7 @@ class LookUpEndpoint:
             "path": str(environ.get("PATH_INFO", "")),
             "content-type": str(environ.get("CONTENT_TYPE", "")),
             "soap-action": str(environ.get("HTTP_SOAPACTION", "")),
+            **facts(environ.get(TLS_PEER)),
         }
         self._keep("care", "service", {"phase": "request", **headers}, body)
         answer = self._answer(environ, body)
@@ -117,6 +128,9 @@ class LookUpEndpoint:
         return answer
 
     def _answer(self, environ: dict[str, Any], body: bytes) -> HttpAnswer:
+        if self._name_check is not None and (refusal := self._name_check(environ)) is not None:
+            LOG.warning("event=client_refused peer=%s reason=%r", environ.get("REMOTE_ADDR", ""), refusal)
+            return soap_fault(SYSTEM_FAILURE, refusal, status=403, client=True)
         try:
             return self._exchange.handle(
                 body,

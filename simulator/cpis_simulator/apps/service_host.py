@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,14 @@ from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
+from cpis_simulator.evidence import LOOKUP
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
 from cpis_simulator.spine.synchronous import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
 from cpis_simulator.transport.http_server import HttpServer
+from cpis_simulator.transport.tls import HandshakeFailure, ServerTls
 from cpis_simulator.vocabulary import FileCode
 
 LOG: Final = logging.getLogger(__name__)
@@ -38,7 +40,12 @@ CONTROL_THREADS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the service listens and keeps things. `evidence` None: no evidence is written."""
+    """Where the service listens and keeps things.
+
+    Attributes:
+        evidence: None: no evidence is written.
+        tls: Of the lookup endpoint; None for plain HTTP.
+    """
 
     drop: Path
     store_url: str
@@ -46,6 +53,32 @@ class Places:
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int = 0
+    tls: ServerTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of several processes on the same store and ports does; the first does what only one can do.
+
+    Attributes:
+        number: Counted from 0; the first serves the folders and the control API.
+        of: How many there are.
+        token: Of the control API; None to make one.
+    """
+
+    number: int = 0
+    of: int = 1
+    token: str | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """It serves the folders and the control API."""
+        return self.number == 0
+
+    @property
+    def has_others(self) -> bool:
+        """It is one of several."""
+        return self.of > 1
 
 
 class ServiceHost:
@@ -55,35 +88,44 @@ class ServiceHost:
         settings: Every choice about the service.
         authorities: Who may share.
         places: Ports, folders and store.
+        share: Of the work, where several processes do it.
 
     Raises:
         StartError: A port, folder or store cannot be had.
     """
 
-    def __init__(self, settings: Settings, authorities: Sequence[RegisteredAuthority], places: Places) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        authorities: Sequence[RegisteredAuthority],
+        places: Places,
+        share: Share = Share(),
+    ) -> None:
         """Bind the ports and open the store and the folders; requests are answered after `serve`."""
         self._settings = settings
         self._authorities = tuple(authorities)
-        self.token = secrets.token_urlsafe(24)
+        self._share = share
+        self.token = share.token or secrets.token_urlsafe(24)
         with ExitStack() as undo:
             journal = Journal(places.evidence) if places.evidence else None
             if journal is not None:
                 undo.callback(journal.close)
             self.node = ServiceNode(
-                settings, authorities, places.drop, places.store_url, journal, new_id, utc_now, serves_folders=True
+                settings,
+                authorities,
+                places.drop,
+                places.store_url,
+                journal,
+                new_id,
+                utc_now,
+                serves_folders=share.is_first,
             )
             undo.callback(self.node.stop)
             self._endpoint = self._listen(places, journal)
             undo.callback(self._endpoint.stop)
-            self._control = HttpServer(
-                control_app(self.node, self.token),
-                host=places.host,
-                port=places.control_port,
-                limits=settings.transport,
-                max_body=MAX_BODY,
-                threads=CONTROL_THREADS,
-            )
-            undo.callback(self._control.stop)
+            self._control = self._listen_for_control(places) if share.is_first else None
+            if self._control is not None:
+                undo.callback(self._control.stop)
             self.node.start()
             self._parts = undo.pop_all()
 
@@ -96,6 +138,20 @@ class ServiceHost:
             port=places.port,
             limits=self._settings.transport,
             too_large=(refusal.content_type, refusal.body),
+            tls=places.tls,
+            shares_port=self._share.has_others,
+            handshake_refused=_keeper_of_refusals(journal),
+        )
+
+    def _listen_for_control(self, places: Places) -> HttpServer:
+        return HttpServer(
+            control_app(self.node, self.token),
+            host=places.host,
+            port=places.control_port,
+            limits=self._settings.transport,
+            max_body=MAX_BODY,
+            threads=CONTROL_THREADS,
+            shares_port=self._share.has_others,
         )
 
     def load_upload(self, path: Path) -> Acknowledgement:
@@ -156,10 +212,11 @@ class ServiceHost:
             The ready line: addresses, token, and the drop folder of each authority.
         """
         self._endpoint.start()
+        ready: dict[str, object] = {"event": "ready", "url": self._endpoint.url}
+        if self._control is None:
+            return ready
         self._control.start()
-        return {
-            "event": "ready",
-            "url": self._endpoint.url,
+        return ready | {
             "control_url": self._control.url,
             "control_token": self.token,
             "drop": {ods: str(folders.upload.parent) for ods, folders in self.node.drop.folders.items()},
@@ -168,3 +225,20 @@ class ServiceHost:
     def stop(self) -> None:
         """Finish what is being done, in the order: control, endpoint, folders and store, evidence."""
         self._parts.close()
+
+
+def _keeper_of_refusals(journal: Journal | None) -> Callable[[HandshakeFailure, str], None] | None:
+    """Keeps in evidence that a client never came as far as a request, and why."""
+    if journal is None:
+        return None
+
+    def keep(failure: HandshakeFailure, peer: str) -> None:
+        headers = {"exchange": new_id(), "phase": "handshake", "status": "refused", "peer": peer}
+        journal.append(
+            LOOKUP,
+            sender="care",
+            receiver="service",
+            headers={**headers, "reason": failure.reason, "text": failure.text},
+        )
+
+    return keep

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from cpis_simulator.driving import Shape
 from cpis_simulator.errors import ConfigError, HarnessError
+from cpis_simulator.transport.tls import failure_at_client
 
 MAX_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of an answer that are read; a larger one is an error."""
@@ -25,6 +27,10 @@ MAX_ANSWER: Final = 64 * 1024 * 1024
 
 class Unreachable(HarnessError):
     """Nobody accepted the connection, or it broke before the answer was whole."""
+
+
+class TlsFailed(Unreachable):
+    """The two sides did not come to terms: a certificate was refused, by us or by the server, or there is no TLS."""
 
 
 class TimedOut(HarnessError):
@@ -153,7 +159,9 @@ def check_url(url: str) -> None:
         raise ConfigError("Not an address", expected="http://host:port", found=url, mend="Write it with its scheme.")
 
 
-def post(url: str, body: bytes, *, headers: Mapping[str, str], within: float) -> HttpReply:
+def post(
+    url: str, body: bytes, *, headers: Mapping[str, str], within: float, tls: ssl.SSLContext | None = None
+) -> HttpReply:
     """Post a body and read the whole answer.
 
     Args:
@@ -161,21 +169,30 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str], within: float) ->
         body: What; its `Content-Length` is sent.
         headers: Further headers.
         within: Seconds for everything, from connecting to the last byte.
+        tls: Our side of TLS for an `https` address; left out: no certificate of ours, and the system's authorities.
 
     Raises:
         ConfigError: When the address is none.
+        TlsFailed: Client and server did not come to terms.
         Unreachable: Nobody there, or the connection broke.
         TimedOut: No whole answer in time.
     """
     check_url(url)
     parts = urlsplit(url)
     deadline = time.monotonic() + within
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=within)
+    host = parts.hostname or ""
+    connection = (
+        http.client.HTTPSConnection(host, parts.port, timeout=within, context=tls)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(host, parts.port, timeout=within)
+    )
     try:
         return _exchange(connection, parts.path or "/", body, headers, deadline)
     except TimeoutError as error:
         raise TimedOut(f"No answer within {within:g} s", where=url) from error
+    except ssl.SSLError as error:
+        failure = failure_at_client(error)
+        raise TlsFailed("No connection by TLS", where=url, found=failure.text, mend=failure.mend) from error
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable("No connection, or it broke", where=url, found=_words(error)) from error
     finally:
