@@ -270,6 +270,12 @@ def test_another_authoritys_code_is_refused_and_the_answer_goes_to_the_folders_o
     assert register.held == {}
 
 
+def test_what_is_shared_under_the_own_code_in_lower_case_is_still_notified_to_the_registered_one():
+    register = MemoryRegister()
+    register.take(upload(sender=replace(Z99.organisation(), ods_code="z99")))
+    assert [n.recipient.ods_code for n in register.ask().notices] == ["Z99"]
+
+
 def test_another_authoritys_code_can_be_accepted():
     chosen = settings(upload={"foreign_sender": "accept"})
     assert told(MemoryRegister().take(upload(), authority=Z98, choices=chosen).acknowledgement)[0] == "CPF02"

@@ -6,7 +6,7 @@ Source: CP-IS rules QRY-008, QRY-009, QRY-012, RSP-001 to RSP-010, DAT-024, DAT-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -65,14 +65,16 @@ def look_up(
         now: The service's time.
         ids: Gives upper-case UUIDs.
     """
-    query = message.query
+    person = register.people((message.query.nhs_number,)).get(message.query.nhs_number)
+    # A query that is led on to another number is from here on one about that number: its history, its notices.
+    query, person = _led_on(message.query, person, register, settings)
     earlier = register.earlier_query(query)
     transmission = _reply_to(message, now, ids)
     if earlier is not None and settings.query.duplicate_event_id == "refuse":
         # The detail code says it all; an issue beside it would name a second fault that there is not.
         refusal = Refusal(transmission, message.transmission.message_id, (), "AR", (DUPLICATE,))
         return LookUpOutcome(refusal)
-    found, notices = _records_of(query, register, settings, now)
+    found, notices = _records_of(query, person, register, settings, now)
     key = author_key(query.author)
     if not found:
         issue = Coded(settings.query.no_record_code, "No Records Found", OID_ISSUE)
@@ -101,17 +103,16 @@ def _reply_to(message: QueryMessage, now: datetime, ids: Callable[[], str]) -> T
 
 
 def _records_of(
-    query: Query, register: Register, settings: Settings, now: datetime
+    query: Query, person: Person | None, register: Register, settings: Settings, now: datetime
 ) -> tuple[tuple[AuthorityRecord, ...], tuple[Notice, ...]]:
     """The records that the query finds, and for each authority the notice of it."""
-    number, person = _followed(query.nhs_number, register, follow=settings.query.superseded_number == "follow")
     if person is not None and (person.is_retired() or person.sensitive):
         return (), ()
     today, born = uk_day(now), person.birth_date if person else None
     age_limit = "age-18" in settings.upload.business_checks
     found: list[AuthorityRecord] = []
     notices: list[Notice] = []
-    for holding in register.holdings(number):
+    for holding in register.holdings(query.nhs_number):
         entries = visible(holding, on=today, born=born, data=settings.data, age_limit=age_limit)
         if entries:
             found += records(holding, entries)
@@ -119,15 +120,15 @@ def _records_of(
     return tuple(found), tuple(notices)
 
 
-def _followed(number: str, register: Register, *, follow: bool) -> tuple[str, Person | None]:
-    """The number and person to answer for; with `follow` the one at the end of a chain of replacements."""
-    person = register.people((number,)).get(number)
-    for _ in range(_MAX_REPLACEMENTS if follow else 0):
+def _led_on(query: Query, person: Person | None, register: Register, settings: Settings) -> tuple[Query, Person | None]:
+    """The query and person to answer for; with `follow` those at the end of a chain of replacements (RSP-010)."""
+    number = query.nhs_number
+    for _ in range(_MAX_REPLACEMENTS if settings.query.superseded_number == "follow" else 0):
         if person is None or person.superseded_by is None:
             break
         number = person.superseded_by
         person = register.people((number,)).get(number)
-    return number, person
+    return (query if number == query.nhs_number else replace(query, nhs_number=number)), person
 
 
 def _is_repeat(query: Query, key: str, register: Register) -> bool:

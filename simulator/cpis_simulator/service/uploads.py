@@ -11,7 +11,7 @@ Source: CP-IS rules UPL-003, UPL-004, UPL-009 to UPL-022, ACK-001 to ACK-008, DA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
@@ -275,13 +275,22 @@ class Ingest:
     def _store(self, record: PlanRecord, work: _Work) -> None:
         header = self._header
         assert header is not None, "its header was read first"
-        changed = upsert(record, authority=header.sender, file_id=header.file_id, held=work.held)
+        changed = upsert(record, authority=self._sharer(header), file_id=header.file_id, held=work.held)
         work.held.update(changed)
         work.changes.holdings.update(changed)
         self._stored += 1
         if self._settings.ack.echo_valid_records:
             work.changes.echoes.append(Echo(True, (), record.subjects))
             self._echoed += 1
+
+    def _sharer(self, header: UploadHeader) -> Organisation:
+        """Who shares what is stored: the sender, by the code that it is registered under.
+
+        Codes are compared without regard to case, and a notification to "z99" would reach no folder.
+        """
+        if _is_own(header, self._authority) and header.sender.ods_code != self._authority.ods_code:
+            return replace(header.sender, ods_code=self._authority.ods_code)
+        return header.sender
 
     def _note_failure(self, number: int, record: PlanRecord | FaultyRecord, failure: Failure, changes: Changes) -> None:
         self._failed += 1
