@@ -163,6 +163,17 @@ def test_an_access_is_told_at_once(node, tmp_path):
     assert notification.startswith("CPIS_ASN_") and decode_access_notification(body).total == 1
 
 
+def test_what_a_total_counts_is_a_setting(tmp_path):
+    with running(tmp_path, settings(notify={"total_counts": "files"})) as node:
+        share(tmp_path)
+        node.hold_notifications(HoldNotifications(held=True))
+        for event in range(1, 4):
+            node.answer(query(event=event))
+        node.flush_notifications(Nothing())
+        name = wait_for_responses(tmp_path, 2)[0]
+        assert decode_access_notification((tmp_path / "drop/Z99/response" / name).read_bytes()).total == 1
+
+
 def test_held_notifications_go_out_as_one_file_when_flushed(node, tmp_path):
     share(tmp_path)
     node.hold_notifications(HoldNotifications(held=True))

@@ -89,7 +89,9 @@ class LookUpEndpoint:
         self._name_check = name_check
         self._service = service
         self._max_body = settings.transport.max_body
-        self._exchange = SynchronousExchange(settings.data, flag=settings.query.access_flag_place)
+        self._exchange = SynchronousExchange(
+            settings.data, flag=settings.query.access_flag_place, grouping=settings.response.grouping
+        )
         self._journal = journal
         self._now = now
         self._ids = ids

@@ -143,7 +143,7 @@ class ServiceNode:
     def _send(self, session: Session, notices: Sequence[Notice], now: datetime) -> int:
         """Put notifications into the outbox, one for each authority; how many."""
         kind = MessageKind.ACCESS_NOTIFICATION
-        made = access_notifications(notices, now=now, ids=self._ids)
+        made = access_notifications(notices, now=now, ids=self._ids, total_counts=self._settings.notify.total_counts)
         for notification in made:
             name = notification_name(kind, now, session.next_counter())
             body = encode_access_notification(notification)

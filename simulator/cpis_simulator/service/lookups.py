@@ -30,7 +30,7 @@ from cpis_simulator.model import (
 from cpis_simulator.service.notifications import Notice, notice
 from cpis_simulator.service.pds import Person
 from cpis_simulator.service.register import Register, StoredQuery, records, uk_day, visible
-from cpis_simulator.settings import Settings
+from cpis_simulator.settings import AuthorKey, Settings
 from cpis_simulator.vocabulary import OID_FAULT, OID_ISSUE
 
 HISTORY_DEPTH: Final = 25
@@ -48,9 +48,10 @@ class LookUpOutcome:
     notices: tuple[Notice, ...] = ()
 
 
-def author_key(author: Author) -> str:
+def author_key(author: Author, choice: AuthorKey = "user") -> str:
     """Who is "the same author": the SDS user, or the system by its ASID (RSP-007)."""
-    return f"user:{author.user_id}" if isinstance(author, PersonAuthor) else f"asid:{author.asid}"
+    key = f"user:{author.user_id}" if isinstance(author, PersonAuthor) else f"asid:{author.asid}"
+    return key if choice == "user" else f"{key}@{author.organisation.ods_code}"
 
 
 def look_up(
@@ -75,7 +76,7 @@ def look_up(
         refusal = Refusal(transmission, message.transmission.message_id, (), "AR", (DUPLICATE,))
         return LookUpOutcome(refusal)
     found, notices = _records_of(query, person, register, settings, now)
-    key = author_key(query.author)
+    key = author_key(query.author, settings.history.same_author_key)
     if not found:
         issue = Coded(settings.query.no_record_code, "No Records Found", OID_ISSUE)
         reply = NoRecord(
@@ -124,9 +125,10 @@ def _led_on(query: Query, person: Person | None, register: Register, settings: S
     """The query and person to answer for; with `follow` those at the end of a chain of replacements (RSP-010)."""
     number = query.nhs_number
     for _ in range(_MAX_REPLACEMENTS if settings.query.superseded_number == "follow" else 0):
-        if person is None or person.superseded_by is None:
+        replacement = person.replacement(settings.inactive) if person else None
+        if replacement is None:
             break
-        number = person.superseded_by
+        number = replacement
         person = register.people((number,)).get(number)
     return (query if number == query.nhs_number else replace(query, nhs_number=number)), person
 

@@ -26,7 +26,7 @@ from cpis_simulator.model import (
     SubjectKind,
 )
 from cpis_simulator.service.pds import Person, birthday
-from cpis_simulator.settings import DataSettings
+from cpis_simulator.settings import DataSettings, UpsertKey
 from cpis_simulator.vocabulary import PlanType
 
 AGE_LIMIT: Final = 18
@@ -130,11 +130,17 @@ def subject_of(plan: ProtectionPlan, subjects: Sequence[Subject]) -> Subject:
 
 
 def upsert(
-    record: PlanRecord, *, authority: Organisation, file_id: str, held: Mapping[str, Holding]
+    record: PlanRecord,
+    *,
+    authority: Organisation,
+    file_id: str,
+    held: Mapping[str, Holding],
+    key: UpsertKey = "type-and-start",
 ) -> dict[str, Holding]:
     """The holdings that a record changes, as they are afterwards, by number.
 
-    Same authority, number, type and start: end and delete date are replaced. A new start adds an entry (UPL-011).
+    Same authority, number, type and start: end and delete date are replaced. A new start adds an entry (UPL-011),
+    unless the setting `upload.upsert_key` leaves the start out.
     """
     changed: dict[str, Holding] = {}
     for plan in record.plans:
@@ -145,14 +151,17 @@ def upsert(
         if before is None:
             changed[number] = Holding(number, authority, (subject,), (entry,))
             continue
-        key = (plan.plan_type, plan.start)
-        entries = [e for e in before.entries if (e.plan.plan_type, e.plan.start) != key]
+        entries = [e for e in before.entries if not _is_same(e.plan, plan, key)]
         entries.append(entry)
         entries.sort(key=lambda e: (e.plan.start, e.plan.plan_type))
         others = tuple(s for s in before.subjects if s.kind is not subject.kind)
         subjects = (subject, *others) if subject.kind is SubjectKind.CHILD else (*others, subject)
         changed[number] = Holding(number, authority, subjects, tuple(entries))
     return changed
+
+
+def _is_same(held: ProtectionPlan, sent: ProtectionPlan, key: UpsertKey) -> bool:
+    return held.plan_type is sent.plan_type and (key == "type" or held.start == sent.start)
 
 
 def is_over_age(born: date, *, on: date) -> bool:
@@ -182,8 +191,15 @@ def visible(
 def _is_visible(entry: Entry, on: date, data: DataSettings) -> bool:
     if entry.plan.end is None:
         return True
-    days = data.unborn_grace if entry.plan.plan_type is PlanType.UNBORN else data.retention
-    return on <= entry.plan.end.date() + timedelta(days=days)
+    return on <= last_day(entry.plan.plan_type, entry.plan.end, data)
+
+
+def last_day(plan_type: PlanType, end: datetime, data: DataSettings) -> date:
+    """The last day on which a plan with this end is visible (DAT-018 to DAT-020)."""
+    days = data.retention
+    if plan_type is PlanType.UNBORN:
+        days = data.unborn_grace if data.ucp_end_means == "due-date" else 0
+    return end.date() + timedelta(days=days)
 
 
 def _aged(entry: Entry, born: date | None, on: date) -> Entry:

@@ -31,7 +31,7 @@ from cpis_simulator.directory import SPINE_ASID
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import AnswerMessage, Coded, NoRecord, QueryMessage, Refusal, Reply, Transmission
 from cpis_simulator.nhs_number import is_synthetic
-from cpis_simulator.settings import DataSettings, FlagPlace
+from cpis_simulator.settings import DataSettings, FlagPlace, Grouping
 from cpis_simulator.vocabulary import OID_FAULT
 
 REPLY_ADDRESS: Final = "https://cpisquery.national.ncrs.nhs.uk/syncservice"
@@ -76,10 +76,12 @@ class SynchronousExchange:
     Args:
         data: Which NHS numbers may be asked for.
         flag: Where a silent-read flag is taken (setting `query.access_flag_place`).
+        grouping: How records stand in an answer (setting `response.grouping`).
     """
 
-    def __init__(self, data: DataSettings, *, flag: FlagPlace = "anywhere") -> None:
+    def __init__(self, data: DataSettings, *, flag: FlagPlace = "anywhere", grouping: Grouping = "number") -> None:
         """Keep the settings; there is no other state."""
+        self._grouping = grouping
         self._data = data
         self._flag = flag
 
@@ -114,7 +116,7 @@ class SynchronousExchange:
             return soap_fault(NOT_WELL_FORMED, _by_rule(str(error)))
         reply = self._reply(message, now, ids, answer)
         envelope = encode_soap_reply(
-            encode_reply(reply),
+            encode_reply(reply, grouping=self._grouping),
             message_id=ids(),
             relates_to=message.message_id,
             interaction=interaction_of(reply),
