@@ -14,6 +14,7 @@ from cpis_cli.care import care
 from cpis_cli.certs import certs
 from cpis_cli.compare import compare
 from cpis_cli.driver import driver
+from cpis_cli.explain import explain
 from cpis_cli.generate import generate
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
@@ -52,7 +53,7 @@ def cpis(
 
 
 for command in (
-    run, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps, lint,
+    run, validate, compare, serve, lookup, explain, authority, care, certs, generate, verify, steps, lint,
     requirements,
 ):  # fmt: skip
     app.command()(command)

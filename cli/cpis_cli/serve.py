@@ -31,6 +31,9 @@ def serve(
     ca: Ca = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port, one a core.")] = 1,
     load_upload: Annotated[list[Path] | None, typer.Option(help="Upload files to store before the start.")] = None,
+    population: Annotated[
+        Path | None, typer.Option(help="People for the demographic service; `cpis generate population` makes some.")
+    ] = None,
     drop: Annotated[Path | None, typer.Option(help="Root of the drop folders; default ./drop.")] = None,
     store: Annotated[str | None, typer.Option(help="File or URL of the store; default a new one each time.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder to keep every message in; default none.")] = None,
@@ -70,6 +73,7 @@ def serve(
                 port=port,
                 control_port=control_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
+                population=population,
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))
             if workers > 1:

@@ -214,6 +214,9 @@ class NotifySettings(Group):
     cadence: Annotated[
         Literal["immediate", "window"], Field(description="At once, or what came in 24 hours in one file (NTF-009)")
     ] = "immediate"
+    empty_batches: Annotated[
+        bool, Field(description="With windows: an authority is also told that nobody looked, total 0 (NTF-008)")
+    ] = False
     total_counts: Annotated[
         TotalCounts,
         Field(

@@ -340,7 +340,7 @@ def test_explain_tells_plain_facts(node, tmp_path):
     node.answer(query(CHARLIE))
     held = node.explain(Explain(nhs_number=CHARLIE))
     assert held.person is not None and held.person.given == "Charlie"
-    assert (held.records, [a["found"] for a in held.accesses]) == ([], [0])
+    assert (held.records, [a.found for a in held.accesses]) == ([], [False])
 
 
 def test_files_for_an_authority_that_is_registered_no_more_keep_nobody_waiting(node, tmp_path):

@@ -349,7 +349,8 @@ LINES: list[Line] = [
 
 ELSEWHERE = {
     "query.fault_codes": "tests/simulator/test_codecs_faults.py",
-    "notify.cadence": "tests/simulator/test_service_node.py",
+    "notify.cadence": "tests/simulator/test_service_agenda.py",
+    "notify.empty_batches": "tests/simulator/test_service_agenda.py",
     "files.watch": "tests/simulator/test_folders.py",
 }
 

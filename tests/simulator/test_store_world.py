@@ -142,11 +142,11 @@ def test_the_store_and_the_register_in_memory_answer_the_same(world):
 def test_file_ids_are_counted_by_what_was_processed(world):
     with world.write() as session:
         for file_id, standing in [("9", "processed"), ("10", "processed"), ("99", "unavailable"), ("x", "processed")]:
-            session.put_file("Z99", file_id, standing)
+            session.put_file("Z99", file_id, standing, f"up{file_id}.xml", NOW)
         assert session.last_file_number("Z99") == 10
         assert session.last_file_number("Z98") is None
         assert [session.standing_of_file("Z99", i) for i in ("9", "99", "8")] == ["processed", "unavailable", None]
-        session.put_file("Z99", "99", "processed")
+        session.put_file("Z99", "99", "processed", "up99.xml", NOW)
         assert session.last_file_number("Z99") == 99
 
 
@@ -183,7 +183,7 @@ def test_a_reset_leaves_the_test_people_and_nothing_else(world):
     with world.write() as session:
         session.put_people([Person(BRAVO, PersonName("Bravo", "Testcase"), date(2012, 9, 20))])
         session.put_holdings([row("Z99", HOLDING)])
-        session.put_file("Z99", "42", "processed")
+        session.put_file("Z99", "42", "processed", "up42.xml", NOW)
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         session.add_claim("C", "Z99", "name", "archive", NOW)
         session.set_silent("Z99", silent=True)
@@ -238,7 +238,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
     World(url).close()
     with sqlite3.connect(tmp_path / "world.db") as database:
         database.execute("UPDATE meta SET value = '0'")
-    with pytest.raises(ConfigError, match=r"another version .*expected 1, found 0.*remove this one"):
+    with pytest.raises(ConfigError, match=r"another version .*expected 2, found 0.*remove this one"):
         World(url)
 
 

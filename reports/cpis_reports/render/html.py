@@ -85,6 +85,7 @@ SETTING_TOUCHES: Final = {
     "history.silent_read_in_own_answer": "DAT-025",
     "inactive.adoption_no_link": "INA-007",
     "notify.cadence": "NTF-009",
+    "notify.empty_batches": "NTF-008",
     "notify.total_counts": "NTF-006",
     "pds.unknown": "DAT-026 UPL-021",
     "query.access_flag_place": "QRY-008",

@@ -15,6 +15,7 @@ from cpis_simulator.apps.control import control_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.operations import MAX_BODY
+from cpis_simulator.apps.population import read_population
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
@@ -45,6 +46,7 @@ class Places:
     Attributes:
         evidence: None: no evidence is written.
         tls: Of the lookup endpoint; None for plain HTTP.
+        population: A file of people for the demographic service, beside the test people.
     """
 
     drop: Path
@@ -54,6 +56,7 @@ class Places:
     port: int = 0
     control_port: int = 0
     tls: ServerTls | None = None
+    population: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class ServiceHost:
         share: Of the work, where several processes do it.
 
     Raises:
+        ConfigError: The population cannot be used.
         StartError: A port, folder or store cannot be had.
     """
 
@@ -118,6 +122,7 @@ class ServiceHost:
                 journal,
                 new_id,
                 utc_now,
+                population=read_population(places.population) if places.population else None,
                 serves_folders=share.is_first,
             )
             undo.callback(self.node.stop)

@@ -103,11 +103,22 @@ def _reply_to(message: QueryMessage, now: datetime, ids: Callable[[], str]) -> T
     return Transmission(ids(), write_wrapper_time(now), SPINE_ASID, message.transmission.sender_asid)
 
 
+def hidden_by(person: Person | None, settings: Settings) -> str | None:
+    """Why nothing is answered for a person, whatever is held; None where what is held decides."""
+    if person is None:
+        return None
+    if person.replacement(settings.inactive) is not None:
+        return "another number took the place of this one (CPIS-RSP-010)"
+    if person.is_retired():
+        return "the number is no longer used (CPIS-INA-001)"
+    return "the record is sensitive (CPIS-UPL-020)" if person.sensitive else None
+
+
 def _records_of(
     query: Query, person: Person | None, register: Register, settings: Settings, now: datetime
 ) -> tuple[tuple[AuthorityRecord, ...], tuple[Notice, ...]]:
     """The records that the query finds, and for each authority the notice of it."""
-    if person is not None and (person.is_retired() or person.sensitive):
+    if hidden_by(person, settings) is not None:
         return (), ()
     today, born = uk_day(now), person.birth_date if person else None
     age_limit = "age-18" in settings.upload.business_checks

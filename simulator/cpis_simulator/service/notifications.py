@@ -65,6 +65,12 @@ def access_notifications(
     return made
 
 
+def empty_notification(authority: Organisation, *, now: datetime, ids: Callable[[], str]) -> AccessNotification:
+    """A batch that says that nobody looked (NTF-008)."""
+    recipient = Organisation(authority.ods_code, authority.name, is_site=authority.is_site)
+    return AccessNotification(now, ids(), 0, (), recipient)
+
+
 def inactive_notifications(
     retired: Mapping[str, str | None], register: Register, *, now: datetime, ids: Callable[[], str]
 ) -> list[InactiveNumberNotification]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Final, Protocol
 
 from cpis_simulator.model import (
@@ -112,6 +113,13 @@ def uk_day(now: datetime) -> date:
     return (utc + timedelta(hours=1)).date() if summer else utc.date()
 
 
+def begins(day: date) -> datetime:
+    """The UTC instant at which a day begins in the United Kingdom."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    before = midnight - timedelta(hours=1)
+    return before if uk_day(before) == day else midnight
+
+
 def _last_sunday(year: int, month: int) -> datetime:
     """01:00 UTC on the last Sunday of a month of 31 days, when clocks change."""
     last = datetime(year, month, 31, 1, tzinfo=UTC)
@@ -169,6 +177,47 @@ def is_over_age(born: date, *, on: date) -> bool:
     return birthday(born, AGE_LIMIT) <= on
 
 
+class Rule(StrEnum):
+    """What decides whether an entry is shown, by the requirement that says so."""
+
+    OPEN = "CPIS-RSP-001"
+    DELETED = "CPIS-DAT-010"
+    OF_AGE = "CPIS-DAT-016"
+    RETENTION = "CPIS-DAT-018"
+    UNBORN = "CPIS-DAT-019"
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """Whether an answer shows an entry on a day, and why.
+
+    Attributes:
+        entry: As it is shown: one that age has ended has that end.
+        is_shown: It is.
+        rule: What decides.
+        last_day: On which it is shown; None where no day ends it.
+    """
+
+    entry: Entry
+    is_shown: bool
+    rule: Rule
+    last_day: date | None = None
+
+
+def showing(entry: Entry, *, on: date, born: date | None, data: DataSettings, age_limit: bool = True) -> Showing:
+    """Whether an answer shows an entry on a day; arguments as of `visible`."""
+    if entry.plan.delete is not None:
+        return Showing(entry, False, Rule.DELETED)
+    shown = _aged(entry, born, on) if age_limit else entry
+    if shown.plan.end is None:
+        return Showing(shown, True, Rule.OPEN)
+    last = last_day(shown.plan.plan_type, shown.plan.end, data)
+    rule = Rule.UNBORN if shown.plan.plan_type is PlanType.UNBORN else Rule.RETENTION
+    if shown is not entry and on <= last:
+        rule = Rule.OF_AGE
+    return Showing(shown, on <= last, rule, last)
+
+
 def visible(
     holding: Holding, *, on: date, born: date | None, data: DataSettings, age_limit: bool = True
 ) -> tuple[Entry, ...]:
@@ -181,17 +230,8 @@ def visible(
         data: How long ended plans stay.
         age_limit: An open plan ends on the eighteenth birthday (not one of an unborn child, DAT-017).
     """
-    return tuple(
-        entry
-        for e in holding.entries
-        if e.plan.delete is None and _is_visible(entry := _aged(e, born, on) if age_limit else e, on, data)
-    )
-
-
-def _is_visible(entry: Entry, on: date, data: DataSettings) -> bool:
-    if entry.plan.end is None:
-        return True
-    return on <= last_day(entry.plan.plan_type, entry.plan.end, data)
+    found = (showing(entry, on=on, born=born, data=data, age_limit=age_limit) for entry in holding.entries)
+    return tuple(seen.entry for seen in found if seen.is_shown)
 
 
 def last_day(plan_type: PlanType, end: datetime, data: DataSettings) -> date:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised with any change of these tables; a store of another version is refused."""
 
 metadata: Final = MetaData()
@@ -29,6 +29,8 @@ world = Table(
     Column("held", Integer, nullable=False),
     Column("counter", BigInteger, nullable=False),  # Numbers the names of notification files.
     Column("epoch", BigInteger, nullable=False),  # Rises with whatever could change how an upload is judged.
+    Column("due_us", BigInteger),  # When the next thing falls due by the world's clock.
+    Column("window_us", BigInteger),  # When the last window of notifications ended, where each one is told of.
 )
 
 silent = Table("silent", metadata, Column("authority", Text, primary_key=True))
@@ -46,6 +48,17 @@ people = Table(
     Column("sensitive", Integer, nullable=False),
     Column("inactive", Integer, nullable=False),
     Column("superseded_by", Text),
+    Column("adopted", Integer, nullable=False),
+    Column("died", Text),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("changes_by_time", "at_us", "seq"),
 )
 
 holdings = Table(
@@ -84,6 +97,22 @@ notices = Table(
     Column("body", Text, nullable=False),
 )
 
+told = Table(
+    "told",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("nhs_number", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column(
+        "about", Text, nullable=False
+    ),  # The event id of an access, or the number that takes the place; may be empty.
+    Column("delivery", Text, nullable=False),
+    Index("told_by_number", "nhs_number", "seq"),
+)
+
 files = Table(
     "files",
     metadata,
@@ -91,6 +120,8 @@ files = Table(
     Column("file_id", Text, primary_key=True),
     Column("number", BigInteger),
     Column("standing", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
     Index("files_by_number", "authority", "standing", "number"),
 )
 

@@ -51,7 +51,14 @@ def _hot() -> dict[str, ClauseElement]:
     """The statements that a lookup or a delivery runs, by name."""
     world, queries, outbox = schema.world, schema.queries, schema.outbox
     return {
-        "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch),
+        "state": select(
+            world.c.clock_offset_us,
+            world.c.pds_available,
+            world.c.held,
+            world.c.epoch,
+            world.c.due_us,
+            world.c.window_us,
+        ),
         "person": select(schema.people).where(schema.people.c.nhs_number == _p(0)),
         **{
             f"people {size}": select(schema.people).where(schema.people.c.nhs_number.in_(_many(size))) for size in SIZES
@@ -84,6 +91,7 @@ def _hot() -> dict[str, ClauseElement]:
             "nhs_number event_id effective effective_us received_us silent found listed author_key author",
         ),
         "add_notice": _insert(schema.notices, "authority made_us body"),
+        "add_told": _insert(schema.told, "nhs_number authority kind at_us file_id about delivery"),
         "count": update(world).values(counter=world.c.counter + _ONE).returning(world.c.counter),
         "add_delivery": _insert(outbox, "delivery authority kind name body state"),
         "deliveries": select(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
@@ -37,16 +37,25 @@ class World:
     Args:
         url: As SQLAlchemy reads it: `sqlite:////folder/world.db`, or `postgresql+psycopg://…`.
         people: Put on the demographic service when the store is new, and at every reset.
+        changes: Of these people, each with its instant; they wait for it from then on.
         held: Notifications wait, when the store is new and after a reset (setting `notify.cadence` = `window`).
 
     Raises:
         ConfigError: When the store cannot be opened, or is of another version.
     """
 
-    def __init__(self, url: str, *, people: Iterable[Person] = (), held: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        people: Iterable[Person] = (),
+        changes: Iterable[tuple[datetime, str]] = (),
+        held: bool = False,
+    ) -> None:
         """Open the store, and make its tables when it is new."""
         self.url = url
         self._people = tuple(people)
+        self._changes = tuple(changes)
         self._held = held
         try:
             self._engine = _engine(url)
@@ -113,7 +122,7 @@ class World:
     def reset(self, clock_offset: timedelta) -> None:
         """Empty the world; only its epoch lives on, so that work begun before does not end in it."""
         with self.write(durable=True) as session:
-            session.clear(clock_offset, self._people, held=self._held)
+            session.clear(clock_offset, self._people, self._changes, held=self._held)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -129,7 +138,9 @@ class World:
                 connection.execute(schema.meta.insert().values(name="schema", value=schema.VERSION))
                 fresh = {"id": _ONE, "clock_offset_us": 0, "pds_available": 1, "counter": 0, "epoch": 0}
                 connection.execute(schema.world.insert().values(**fresh, held=int(self._held)))
-                Session(connection, self._prepared).put_people(self._people)
+                session = Session(connection, self._prepared)
+                session.put_people(self._people)
+                session.schedule(self._changes)
             elif version != schema.VERSION:
                 raise ConfigError(
                     "The store is of another version",
