@@ -35,7 +35,10 @@ def serve(
         Path | None, typer.Option(help="People for the demographic service; `cpis generate population` makes some.")
     ] = None,
     drop: Annotated[Path | None, typer.Option(help="Root of the drop folders; default ./drop.")] = None,
-    store: Annotated[str | None, typer.Option(help="File or URL of the store; default a new one each time.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="File of the store, or its sqlite: or postgresql: URL; default a new one each time."),
+    ] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder to keep every message in; default none.")] = None,
     authority: Annotated[list[str] | None, typer.Option(help="ODS code of an authority; default all known.")] = None,
     pds_unknown: Annotated[

@@ -18,6 +18,9 @@ metadata: Final = MetaData()
 # SQLite numbers rows by itself only where the key is declared INTEGER.
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 
+# Ordered alike by both, whatever language the PostgreSQL server speaks.
+_ORDERED: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 world = Table(
@@ -65,7 +68,7 @@ holdings = Table(
     "holdings",
     metadata,
     Column("nhs_number", Text, primary_key=True),
-    Column("authority", Text, primary_key=True),
+    Column("authority", _ORDERED, primary_key=True),
     Column("body", Text, nullable=False),
 )
 

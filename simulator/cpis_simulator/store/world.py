@@ -1,8 +1,9 @@
 """The state of one world: people, register, accesses, files, clock, outbox; the same for all processes of a service.
 
 `World.read` and `World.write` give a `Session` for one transaction; a session is the core's `Register`. On SQLite a
-writer takes the database when it begins (so that what it read stays true), readers never wait. `durable` has a commit
-on the disk before it returns: for uploads, whose acknowledgement leaves right after.
+writer takes the database when it begins (so that what it read stays true), readers never wait; on PostgreSQL it takes
+the one row of `world`, which leads to the same. `durable` has a commit on the disk before it returns: for uploads,
+whose acknowledgement leaves right after.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -27,6 +28,13 @@ _BUSY_MS: Final = 30_000
 _CACHE_KIB: Final = 8192
 """What SQLite keeps of a file in memory: the indices of some hundred thousand holdings."""
 _ONE: Final = 1
+_CREATING: Final = 0x43504953
+"""Number of the lock that one process holds while it makes the tables."""
+
+_MENDS: Final = {
+    False: "Name a file in a folder that exists and may be written to.",
+    True: "Is the server there, and may the user make tables? cpis-harness[postgresql] brings the driver.",
+}
 _WRITES: Final = "cpis_write"
 """Execution option of a connection whose transactions write."""
 
@@ -35,7 +43,7 @@ class World:
     """One store. Threads and processes may share it.
 
     Args:
-        url: As SQLAlchemy reads it: `sqlite:////folder/world.db`, or `postgresql+psycopg://…`.
+        url: As SQLAlchemy reads it: `sqlite:////folder/world.db`, or `postgresql://user:password@host/database`.
         people: Put on the demographic service when the store is new, and at every reset.
         changes: Of these people, each with its instant; they wait for it from then on.
         held: Notifications wait, when the store is new and after a reset (setting `notify.cadence` = `window`).
@@ -62,14 +70,17 @@ class World:
             database = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
             self._turns = Turns(database) if database else None
             self._prepared = Prepared(self._engine)
+            # One picture of the world for a whole transaction, as SQLite gives it anyway.
+            is_postgresql = self._engine.dialect.name == "postgresql"
+            self._reading = {"isolation_level": "REPEATABLE READ"} if is_postgresql else {}
             self._create()
         except (ArgumentError, DBAPIError, ImportError) as error:
             raise ConfigError(
                 "The store cannot be opened",
-                where=url,
+                where=_shown(url),
                 expected="a database that this process may write to",
-                found=getattr(error, "orig", error),
-                mend="Name a file in a folder that exists and may be written to.",
+                found=str(getattr(error, "orig", error)).strip(),
+                mend=_MENDS[url.startswith("postgresql")],
             ) from error
 
     @contextmanager
@@ -79,7 +90,11 @@ class World:
         Raises:
             HarnessError: When the database fails.
         """
-        with self._telling(), self._engine.connect() as connection, connection.begin():
+        with (
+            self._telling(),
+            self._engine.connect().execution_options(**self._reading) as connection,
+            connection.begin(),
+        ):
             yield Session(connection, self._prepared)
 
     @contextmanager
@@ -100,7 +115,7 @@ class World:
             try:
                 with connection.begin():
                     if connection.dialect.name == "postgresql":
-                        connection.execute(select(schema.world.c.id).with_for_update())
+                        _take_turn(connection, durable=durable)
                     yield Session(connection, self._prepared)
             finally:
                 if durable:
@@ -132,6 +147,9 @@ class World:
 
     def _create(self) -> None:
         with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                # Several processes may find a new database at once.
+                connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
             schema.metadata.create_all(connection)
             version = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "schema")).scalar()
             if version is None:
@@ -144,10 +162,10 @@ class World:
             elif version != schema.VERSION:
                 raise ConfigError(
                     "The store is of another version",
-                    where=self.url,
+                    where=_shown(self.url),
                     expected=schema.VERSION,
                     found=version,
-                    mend="Name another file, or remove this one: it holds nothing but test data.",
+                    mend="Name another one, or remove this one: it holds nothing but test data.",
                 )
 
 
@@ -158,8 +176,10 @@ def _engine(url: str) -> Engine:
         ConfigError: When it is a database in memory, which no second thread or process could share.
     """
     parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql(parsed)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
+        raise ConfigError("A store of another kind", expected="sqlite: or postgresql:", found=parsed.drivername)
     if parsed.database in (None, "", ":memory:"):
         raise ConfigError("A store in memory", where=url, mend="Name a file: sqlite:////folder/world.db")
     engine = create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000})
@@ -178,6 +198,35 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    """A PostgreSQL database; the driver is psycopg 3, whichever the URL leaves open."""
+    # An old connection may have died with its server, and is found out before it is used.
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=16, max_overflow=32)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # As SQLite does with synchronous=NORMAL: a crash of the machine may cost the last commits, never the store.
+        connection.execute("SET synchronous_commit TO OFF")
+        connection.commit()
+
+    return engine
+
+
+def _take_turn(connection: Connection, *, durable: bool) -> None:
+    """Wait until no other transaction writes."""
+    if durable:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO ON")
+    connection.execute(select(schema.world.c.id).with_for_update())
+
+
+def _shown(url: str) -> str:
+    """A URL as a message may name it."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
 
 
 def _synchronous(connection: Connection, level: str) -> None:
