@@ -41,8 +41,9 @@ class Step(Part):
 class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
-    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here.
+    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the other.
+    `requirements` are those that it judged here. `explanation` is what the mock Spine said of its answer when the check
+    failed: help for whoever mends it, no evidence.
     """
 
     check: str
@@ -57,6 +58,7 @@ class RecordedCheck(Part):
     cause: Cause | None = None
     witness: Witness
     findings: list[str] = []
+    explanation: str = ""
 
 
 class Stop(Part):

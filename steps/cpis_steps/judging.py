@@ -46,6 +46,9 @@ class Judge:
         judgement = run_check(name, evidence, parameters)
         lane.judged(name, judgement.outcome)
         known = CHECKS[name]
+        number = parameters.get("nhs_number")
+        # The service may have gone on since `until`: its word helps to mend, and proves nothing.
+        explains = judgement.outcome == "fail" and known.judges in ("service", "care") and number is not None
         self.recorded.append(
             RecordedCheck(
                 check=name,
@@ -60,6 +63,7 @@ class Judge:
                 cause=judgement.cause,
                 witness=judgement.witness,
                 findings=list(judgement.findings),
+                explanation=lane.service.explain(str(number)) if explains else "",
             )
         )
         return judgement
