@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from email import policy
-from email.message import Message
-from email.parser import BytesParser
 from itertools import chain
 from typing import Final
 
@@ -20,6 +17,7 @@ from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.control_file import decode_control_file
 from cpis_simulator.codecs.detect import EBXML_HEADER, HEAD, kind_of
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
+from cpis_simulator.codecs.mime import read_mime_message
 from cpis_simulator.codecs.query import decode_query
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import SOAP, decode_soap
@@ -199,31 +197,13 @@ def _judge_ebxml(body: bytes, how: Judging) -> Iterator[Finding]:
     if body.lstrip()[:1] == b"<":
         _check_ebxml_header(body)
         return iter(())
-    header, *payloads = _mime_parts(body)
-    _check_ebxml_header(header)
+    header, *payloads = read_mime_message(body)
+    _check_ebxml_header(header.content)
     found: list[Finding] = []
     for payload in payloads:
-        root = parse_document(payload)
+        root = parse_document(payload.content.lstrip())
         found.extend(_judge_interaction(root, _kind_inside(root), how))
     return iter(found)
-
-
-def _mime_parts(body: bytes) -> list[bytes]:
-    # compat32 keeps headers as they are; the newer policies parse them, and stumble over malformed ones.
-    message = BytesParser(policy=policy.compat32).parsebytes(body)
-    inner = message.get_payload()
-    parts = (
-        [part.get_payload(decode=True) for part in inner if isinstance(part, Message)]
-        if isinstance(inner, list)
-        else []
-    )
-    if not parts:
-        raise DecodeError(
-            "MIME message without parts",
-            requirement="CPIS-MSG-001",
-            expected="multipart/related with its content type in front",
-        )
-    return [part if isinstance(part, bytes) else b"" for part in parts]
 
 
 def _check_ebxml_header(body: bytes) -> None:
