@@ -51,7 +51,7 @@ def test_a_payload_that_holds_the_delimiter_moves_the_boundary() -> None:
     [
         "multipart/related; boundary=--=_MIME-Boundary; type=text/xml; start=ebXMLHeader@spine.nhs.uk",
         'Multipart/Related;type="text/xml";start="<ebXMLHeader@spine.nhs.uk>";boundary="--=_MIME-Boundary"',
-        'multipart/related; charset=UTF-8; type=text/xml; start=<ebXMLHeader@spine.nhs.uk>; BOUNDARY = "--=_MIME-Boundary"',
+        'multipart/related; charset=UTF-8; start=<ebXMLHeader@spine.nhs.uk>; BOUNDARY = "--=_MIME-Boundary"',
         'multipart/related; x="; boundary=wrong"; boundary="--=_MIME-Boundary"',
         'multipart/related;\r\n\tboundary="--=_MIME-Boundary"',
         'multipart/related; boundary="--=_MIME-Boundary"; start="<nobody@spine.nhs.uk>"',
