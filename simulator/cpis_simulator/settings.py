@@ -107,10 +107,49 @@ class FilesSettings(Group):
     max_bytes: Annotated[int, Field(gt=0, description="A larger upload is answered CPF01")] = 512 * 1024 * 1024
 
 
-class TransportSettings(Group):
-    """The HTTP endpoint."""
+Profile = Literal["reliable", "express", "sync"]
+"""How a lookup is exchanged: ebXML with or without acknowledgement and duplicate elimination, or one SOAP exchange."""
 
-    max_body: Annotated[int, Field(gt=0, description="Bytes of a request body; more is answered 413")] = 2_000_000
+
+class TransportSettings(Group):
+    """The HTTP endpoint, and the messages of a lookup on their way."""
+
+    max_body: Annotated[int, Field(gt=0, description="Bytes of a request body; see `oversize`")] = 5_242_880
+    max_payload: Annotated[int, Field(gt=0, description="Characters of an ebXML payload; see `oversize`")] = 5_000_000
+    oversize: Annotated[
+        Literal["413", "500"], Field(description="HTTP status of the SOAP fault 200 that answers too large a message")
+    ] = "413"
+    strict: Annotated[
+        Literal["off", "reliable", "express", "sync"],
+        Field(
+            description="The only profile that is taken, at its own path and with known parties; off: whatever comes"
+        ),
+    ] = "off"
+    profile: Annotated[Profile, Field(description="What the directory publishes for queries")] = "reliable"
+    reply_profile: Annotated[
+        Literal["reliable", "express"], Field(description="How replies go to a party whose entry does not say")
+    ] = "express"
+    sync_paths: Annotated[
+        tuple[str, ...], Field(description="Where a SOAP query is taken when strict; the first is published")
+    ] = ("/sync-service", "/syncservice-cpis/cpis")
+    party_checks: Annotated[
+        Literal["when-strict", "refuse", "warn"],
+        Field(description="An unknown CPAId or From party: refused when strict, always, or never"),
+    ] = "when-strict"
+    broken_multipart: Annotated[
+        Literal["fault", "message-error"],
+        Field(description="A multipart message that is cut off: SOAP fault 201, or MimeProblem where it has a header"),
+    ] = "fault"
+    fault_status: Annotated[Literal[200, 500], Field(description="HTTP status of an ebXML MessageError")] = 200
+    asid_oddity: Annotated[
+        bool, Field(description="As Spine's own builder: ASIDs inside a synchronous 'no record' are not swapped")
+    ] = False
+    reply_delay: Annotated[float, Field(ge=0, description="Seconds from the acknowledgement to the reply")] = 0.02
+    reply_timeout: Annotated[float, Field(gt=0, description="Seconds that a client may take to answer a reply")] = 20.0
+    reply_hosts: Annotated[
+        frozenset[str], Field(description="Hosts beside this machine that replies may be posted to")
+    ] = frozenset()
+    time_scale: Annotated[float, Field(gt=0, description="Divides the durations of every contract")] = 1.0
     handshake_s: Annotated[float, Field(gt=0)] = 5.0
     headers_s: Annotated[float, Field(gt=0)] = 10.0
     body_s: Annotated[float, Field(gt=0, description="Seconds for a whole request body, and for its answer")] = 30.0

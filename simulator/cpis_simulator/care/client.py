@@ -24,7 +24,7 @@ from cpis_simulator.codecs.soap import (
     encode_soap_query,
 )
 from cpis_simulator.codecs.times import write_wrapper_time
-from cpis_simulator.directory import SPINE_ASID
+from cpis_simulator.directory import CARE_ASID, SPINE_ASID
 from cpis_simulator.driving import CareAuthor, LookUp, LookUpResult, ShownAccess, ShownPlan
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import (
@@ -46,9 +46,6 @@ from cpis_simulator.model import (
 )
 from cpis_simulator.nhs_number import is_valid
 from cpis_simulator.vocabulary import PlanType
-
-CARE_ASID: Final = "999999000101"
-"""System id of the mock care client, where the author is a person."""
 
 # Readers know "no records" by either, because the code is not public; never by the response code.
 _NO_RECORDS_CODE: Final = "CPIS-0001"
