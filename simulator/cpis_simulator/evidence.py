@@ -23,6 +23,9 @@ MARK: Final = "mark"
 PROBE: Final = "probe"
 CONTROL: Final = "control"
 
+PRESENT: Final = "present-scenario"
+"""Header of a record that belongs to an earlier scenario than the one that was being played; it names the latter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -33,7 +36,10 @@ class Record:
 
     * file-drop: `authority` (ODS code), `direction` (`upload` or `response`), `name`, `kind`, `delivery` (unique id).
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
-    * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response.
+    * lookup: `exchange` (unique id) and `phase`: `request` and `response`, what was answered at once, with `status`; of
+      an asynchronous one also each try of the `reply` and its `reply-answer`, with `try`, `outcome` and `reason`, or
+      that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to
+      the exchange, which is nobody's fault.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
@@ -68,6 +74,12 @@ class Record:
             "previous": self.previous,
         }
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def present_scenario(record: Record) -> str | None:
+    """The scenario that was being played when a record was written."""
+    present = record.headers.get(PRESENT)
+    return record.scenario if present is None else present or None
 
 
 def check_mark(check: str, outcome: str) -> str:

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from cpis_simulator.apps.control import control_app
+from cpis_simulator.apps.directory_api import BASE_PATH, directory_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.operations import MAX_BODY
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
-from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.directory import TERMS, Party, RegisteredAuthority, default_parties
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
-from cpis_simulator.spine.synchronous import oversize_fault
+from cpis_simulator.spine.answers import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
 from cpis_simulator.transport.http_server import HttpServer
@@ -34,6 +35,7 @@ LOAD_S: Final = 600.0
 """How long an upload that is loaded at the start may take."""
 
 CONTROL_THREADS: Final = 4
+DIRECTORY_THREADS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Places:
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int = 0
+    directory_port: int = 0
 
 
 class ServiceHost:
@@ -55,12 +58,19 @@ class ServiceHost:
         settings: Every choice about the service.
         authorities: Who may share.
         places: Ports, folders and store.
+        parties: Care systems of the directory, beside those that are always there.
 
     Raises:
         StartError: A port, folder or store cannot be had.
     """
 
-    def __init__(self, settings: Settings, authorities: Sequence[RegisteredAuthority], places: Places) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        authorities: Sequence[RegisteredAuthority],
+        places: Places,
+        parties: Sequence[Party] = (),
+    ) -> None:
         """Bind the ports and open the store and the folders; requests are answered after `serve`."""
         self._settings = settings
         self._authorities = tuple(authorities)
@@ -70,11 +80,28 @@ class ServiceHost:
             if journal is not None:
                 undo.callback(journal.close)
             self.node = ServiceNode(
-                settings, authorities, places.drop, places.store_url, journal, new_id, utc_now, serves_folders=True
+                settings,
+                authorities,
+                places.drop,
+                places.store_url,
+                journal,
+                new_id,
+                utc_now,
+                serves_folders=True,
+                parties=(*default_parties(terms=TERMS[settings.transport.reply_profile]), *parties),
             )
             undo.callback(self.node.stop)
             self._endpoint = self._listen(places, journal)
             undo.callback(self._endpoint.stop)
+            self.node.listens_at(self._endpoint.url)
+            self._directory = HttpServer(
+                directory_app(self.node.directory, settings.transport.time_scale),
+                host=places.host,
+                port=places.directory_port,
+                limits=settings.transport,
+                threads=DIRECTORY_THREADS,
+            )
+            undo.callback(self._directory.stop)
             self._control = HttpServer(
                 control_app(self.node, self.token),
                 host=places.host,
@@ -89,12 +116,15 @@ class ServiceHost:
 
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
         endpoint = LookUpEndpoint(self.node, self._settings, journal, now=self.node.now, ids=new_id)
-        refusal = oversize_fault(self._settings.transport.max_body)
+        transport = self._settings.transport
+        refusal = oversize_fault(transport.max_body)
         return HttpServer(
             endpoint,
             host=places.host,
             port=places.port,
-            limits=self._settings.transport,
+            limits=transport,
+            # With another status than 413 the endpoint itself refuses; only far larger ones are not even read.
+            max_body=transport.max_body if transport.oversize == "413" else 4 * transport.max_body,
             too_large=(refusal.content_type, refusal.body),
         )
 
@@ -157,11 +187,13 @@ class ServiceHost:
         """
         self._endpoint.start()
         self._control.start()
+        self._directory.start()
         return {
             "event": "ready",
             "url": self._endpoint.url,
             "control_url": self._control.url,
             "control_token": self.token,
+            "directory_url": self._directory.url + BASE_PATH,
             "drop": {ods: str(folders.upload.parent) for ods, folders in self.node.drop.folders.items()},
         }
 

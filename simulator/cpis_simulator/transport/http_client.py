@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from cpis_simulator.driving import Shape
 from cpis_simulator.errors import ConfigError, HarnessError
+from cpis_simulator.transport import breaking
 
 MAX_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of an answer that are read; a larger one is an error."""
@@ -149,7 +151,26 @@ def check_url(url: str) -> None:
         raise ConfigError("Not an address", expected="http://host:port", found=url, mend="Write it with its scheme.")
 
 
-def post(url: str, body: bytes, *, headers: Mapping[str, str], within: float) -> HttpReply:
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """How a request is spoiled on purpose after so many bytes of its body.
+
+    `cut` and `reset`: the rest is never sent; `slow`: it is, in drips.
+    """
+
+    kind: Literal["cut", "reset", "slow"]
+    after_bytes: int = 0
+
+
+def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    within: float,
+    context: ssl.SSLContext | None = None,
+    harm: Harm | None = None,
+) -> HttpReply:
     """Post a body and read the whole answer.
 
     Args:
@@ -157,6 +178,8 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str], within: float) ->
         body: What; its `Content-Length` is sent.
         headers: Further headers.
         within: Seconds for everything, from connecting to the last byte.
+        context: For `https`: whom to trust, and the certificate to show; None: what the system trusts.
+        harm: Bad weather that the request meets.
 
     Raises:
         ConfigError: When the address is none.
@@ -166,10 +189,14 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str], within: float) ->
     check_url(url)
     parts = urlsplit(url)
     deadline = time.monotonic() + within
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=within)
+    connection = (
+        http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=within, context=context)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=within)
+    )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return _exchange(connection, parts.path or "/", body, headers, deadline)
+        return _exchange(connection, path, body, headers, deadline, harm)
     except TimeoutError as error:
         raise TimedOut(f"No answer within {within:g} s", where=url) from error
     except (OSError, http.client.HTTPException) as error:
@@ -184,6 +211,7 @@ def _exchange(
     body: bytes,
     headers: Mapping[str, str],
     deadline: float,
+    harm: Harm | None,
 ) -> HttpReply:
     """One request and its answer. Every wait gets what is left of the deadline."""
     connection.connect()
@@ -191,7 +219,10 @@ def _exchange(
     sock.settimeout(_left(deadline))
     # A server that refuses early (413) may close its side while we still send; its answer can still be read.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        connection.request("POST", path, body, dict(headers))
+        if harm is None:
+            connection.request("POST", path, body, dict(headers))
+        else:
+            _request_spoiled(connection, path, body, headers, harm)
     sock.settimeout(_left(deadline))
     answer = connection.getresponse()
     read = bytearray()
@@ -206,6 +237,27 @@ def _exchange(
     if answer.length:
         raise http.client.IncompleteRead(bytes(read[:0]), answer.length)
     return HttpReply(answer.status, answer.headers.get("Content-Type", ""), bytes(read))
+
+
+def _request_spoiled(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], harm: Harm
+) -> None:
+    """Send a request as bad weather has it: its head says how long the whole of it would have been.
+
+    Raises:
+        HTTPException: It did not go out whole, as was meant.
+    """
+    connection.putrequest("POST", path)
+    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    if harm.kind == "slow":
+        for piece in breaking.dripping(body, harm.after_bytes):
+            connection.send(piece)
+        return
+    connection.send(body[: harm.after_bytes])
+    (breaking.reset if harm.kind == "reset" else breaking.cut)(connection.sock)
+    raise http.client.HTTPException(f"{harm.kind} after {harm.after_bytes} bytes, as the harness's own weather has it")
 
 
 def _left(deadline: float) -> float:
