@@ -32,6 +32,7 @@ REPLIES: Final = ("REPC_IN000007GB01", "QUQI_IN010000UK14", "MCCI_IN010000UK13")
 
 RELIABLE_PATH: Final = "/reliablemessaging/reliablerequest"
 EXPRESS_PATH: Final = "/reliablemessaging/queryrequest"
+SYNC_PATH: Final = "/sync-service"
 INTERMEDIARY_PATH: Final = "/reliablemessaging/intermediary"
 """Paths of the real service; the last is not used for CP-IS."""
 

@@ -323,14 +323,20 @@ class ShownAccess(Shape):
 
 
 class LookUpResult(Shape):
-    """What the care system understood; `unknown` when no usable answer came (QRY-013)."""
+    """What the care system understood: `pending` while it waits, `unknown` when no usable answer came (QRY-013)."""
 
-    status: Literal["found", "no-record", "refused", "unknown", "denied"]
+    status: Literal["found", "no-record", "refused", "unknown", "denied", "pending"]
     text: str
     event_id: str | None = None
     asked: datetime | None = None
     plans: list[ShownPlan] = []
     accesses: list[ShownAccess] = []
+
+
+class LookUpReference(Shape):
+    """A lookup that was begun."""
+
+    lookup_id: Annotated[str, Field(description="The product's own reference")]
 
 
 class PreviousName(Shape):
@@ -639,7 +645,11 @@ AUTHORITY_OPERATIONS: Final = (
 
 CARE_OPERATIONS: Final = (
     Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
-    Operation("look-up", LookUp, LookUpResult, "Look a person up by NHS number.", True),
+    Operation(
+        "look-up", LookUp, LookUpResult, "Look a person up by NHS number; returns when the lookup is over.", True
+    ),
+    Operation("begin-look-up", LookUp, LookUpReference, "Look a person up without waiting for the answer."),
+    Operation("shown", LookUpReference, LookUpResult, "What is shown of such a lookup at this moment."),
 )
 
 SERVICE_OPERATIONS: Final = (
