@@ -50,6 +50,7 @@ class ReplySender:
         transport: How long a client may take.
         real_now: Real time, by which replies are due.
         context: Whom to trust and what certificate to show, for addresses with `https`.
+        post: Does the posting.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class ReplySender:
         transport: TransportSettings,
         real_now: Callable[[], datetime],
         context: ssl.SSLContext | None = None,
+        post: Callable[..., HttpReply] = post,
     ) -> None:
         """Nothing is sent before `start`."""
         self._world = world
@@ -67,6 +69,7 @@ class ReplySender:
         self.lease = timedelta(seconds=transport.reply_timeout + transport.reply_delay) + _MARGIN
         self._real_now = real_now
         self.context = context
+        self._post = post
         self._reserved: dict[int, OutgoingReply] = {}
         self._soon: list[tuple[datetime, int, OutgoingReply]] = []
         self._changed = threading.Condition()
@@ -127,39 +130,42 @@ class ReplySender:
             with self._changed:
                 if self._stopping:
                     return
-                now = self._real_now()
-                ready = []
-                while self._soon and self._soon[0][0] <= now:
-                    ready.append(heapq.heappop(self._soon)[2])
-                looking = self._look_at <= now
-                if looking:
-                    self._look_at = now + timedelta(seconds=POLL_S)
-            for reply in ready:
+            for reply in self.ready():
                 self._pool.submit(self._send_safely, reply)
-            if looking:
-                self._take_due(now)
             with self._changed:
                 next_at = min([self._look_at, *(due for due, _, _ in self._soon[:1])])
                 wait_s = (next_at - self._real_now()).total_seconds()
                 if wait_s > 0 and not self._stopping:
                     self._changed.wait(min(wait_s, POLL_S))
 
-    def _take_due(self, now: datetime) -> None:
+    def ready(self) -> list[OutgoingReply]:
+        """The replies that are to be sent now, which are this process's from here on."""
+        with self._changed:
+            now = self._real_now()
+            ready = []
+            while self._soon and self._soon[0][0] <= now:
+                ready.append(heapq.heappop(self._soon)[2])
+            looking = self._look_at <= now
+            if looking:
+                self._look_at = now + timedelta(seconds=POLL_S)
+        return ready + self._take_due(now) if looking else ready
+
+    def _take_due(self, now: datetime) -> list[OutgoingReply]:
         """Take the replies whose instant has come, and forget what need not be remembered."""
+        taken: list[OutgoingReply] = []
         try:
             if self._adopts:
                 with self._world.write() as session:
                     session.wake_replies(now)
                 self._adopts = False
-            with self._world.read() as session:
-                first = session.first_due()
             if self._tidy_at <= now:
                 self._tidy_at = now + timedelta(seconds=TIDY_S)
                 with self._world.write() as session:
                     session.forget_answers(now)
+            with self._world.read() as session:
+                first = session.first_due()
             if first is None or first > now:
-                return
-            taken: list[OutgoingReply] = []
+                return []
             with self._world.write() as session:
                 for reply in session.due_replies(now, _BATCH):
                     course = after(reply.course, Event.DUE, now, lease=self.lease)
@@ -167,40 +173,34 @@ class ReplySender:
                     taken.append(replace(reply, course=course))
         except (HarnessError, OSError) as error:
             LOG.error("event=replies_not_taken reason=%r", str(error))
-            return
+            return []
         for reply in taken:
             if reply.course.standing is Standing.FAILED:
                 self._give_up(reply)
-            else:
-                self._pool.submit(self._send_safely, reply)
+        return [reply for reply in taken if reply.course.standing is not Standing.FAILED]
 
     def _send_safely(self, reply: OutgoingReply) -> None:
         try:
-            self._send(reply)
+            self.send(reply)
         except Exception:
             # A fault of ours ends this try only: the row is due again when its lease runs out.
             LOG.exception("event=reply_failed message_id=%s", reply.message_id)
 
-    def _send(self, reply: OutgoingReply) -> None:
+    def send(self, reply: OutgoingReply) -> None:
         """Make one try, and keep what came of it."""
         course = reply.course
         if course.standing is Standing.WAITING:
             course = after(course, Event.DUE, self._real_now(), lease=self.lease)
-        headers = {
-            "Content-Type": reply.content_type,
-            "SOAPAction": f'"{SERVICE_NAME}/{reply.interaction}"',
-            "Connection": "close",
-        }
         facts = {
             "content-type": reply.content_type,
-            "soap-action": headers["SOAPAction"],
+            "soap-action": f'"{SERVICE_NAME}/{reply.interaction}"',
             "address": reply.address,
             "message-id": reply.message_id,
             "ref-to": reply.ref_to_message_id,
             "try": str(course.tries),
         }
         self._keep(reply, "reply", facts, reply.body)
-        outcome, answer = self._post(reply, course, headers)
+        outcome, answer = self._try(reply, course)
         now = self._real_now()
         course = after(course, outcome.event, now, reason=outcome.reason)
         told = {"status": str(answer.status), "content-type": answer.content_type} if answer else {"status": "none"}
@@ -221,19 +221,24 @@ class ReplySender:
         elif course.standing is Standing.WAITING:
             self._look_by(course.due)
 
-    def _post(self, reply: OutgoingReply, course: Course, headers: dict[str, str]) -> tuple[Outcome, HttpReply | None]:
+    def _try(self, reply: OutgoingReply, course: Course) -> tuple[Outcome, HttpReply | None]:
+        headers = {
+            "Content-Type": reply.content_type,
+            "SOAPAction": f'"{SERVICE_NAME}/{reply.interaction}"',
+            "Connection": "close",
+        }
         # Bad weather on the wire passes: a second try goes through.
         harm = None
         if reply.harm and course.tries == 1:
             harm = Harm(cast(Literal["cut", "reset", "slow"], reply.harm), reply.after_bytes)
         try:
-            answer = post(
+            answer = self._post(
                 reply.address, reply.body, headers=headers, within=self._timeout_s, context=self.context, harm=harm
             )
         except (Unreachable, TimedOut) as error:
             return Outcome(Event.FAULTED, str(error)), None
-        outcome = outcome_of_reply(answer.status, answer.body, reply.message_id, needs_ack=reply.course.needs_ack)
-        return outcome, answer
+        needs_ack = reply.course.needs_ack
+        return outcome_of_reply(answer.status, answer.body, reply.message_id, needs_ack=needs_ack), answer
 
     def _give_up(self, reply: OutgoingReply) -> None:
         LOG.warning(
