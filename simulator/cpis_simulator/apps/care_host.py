@@ -151,8 +151,8 @@ class CareHost:
         LOG.info("event=lookup event_id=%s status=%s", question.event_id, result.status)
         return result, None
 
-    def _post(self, question: Question) -> HttpReply:
-        """Post a query; a connection that breaks is made again a few times.
+    def _post(self, question: Question, is_wanted: Callable[[], bool] = lambda: True) -> HttpReply:
+        """Post a query; a connection that breaks is made again a few times, as long as an answer is wanted.
 
         Raises:
             Unreachable: It could not be made, or broke again and again.
@@ -173,6 +173,8 @@ class CareHost:
                 if not left or time.monotonic() + BROKEN_PAUSE_S > deadline:
                     raise
                 time.sleep(BROKEN_PAUSE_S)
+                if not is_wanted():
+                    raise
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _send(self, question: Question) -> None:
@@ -191,7 +193,7 @@ class CareHost:
                 if taken is None:
                     return
                 try:
-                    reply = self._post(question)
+                    reply = self._post(question, lambda: self._is_open(reference))
                 except (Unreachable, TimedOut) as error:
                     self._errors[reference] = error
                     with self._changed:
@@ -205,6 +207,11 @@ class CareHost:
         except Exception:
             # A fault of ours: the lookup ends when its time is over.
             LOG.exception("event=lookup_failed event_id=%s", question.event_id)
+
+    def _is_open(self, reference: str) -> bool:
+        """No answer has come yet."""
+        with self._changed:
+            return self._letters.result(reference, self._now()) is None
 
     def _is_due(self, reference: str) -> bool:
         """Wait until the query is to be sent; False when there is nothing more to send."""
