@@ -23,6 +23,9 @@ MARK: Final = "mark"
 PROBE: Final = "probe"
 CONTROL: Final = "control"
 
+PAYLOAD_ALTERED: Final = "payload altered"
+"""In a `weather` header: the message inside is the harness's, not the service's own."""
+
 PRESENT: Final = "present-scenario"
 """Header of a record that belongs to an earlier scenario than the one that was being played; it names the latter."""
 

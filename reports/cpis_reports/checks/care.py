@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cpis_reports.checks.exchanges import lookups
 from cpis_reports.checks.reading import answered
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
-from cpis_reports.checks.service import exchanges
 from cpis_simulator.evidence import Evidence
 from cpis_simulator.model import PersonAuthor
 from cpis_simulator.nhs_number import is_valid, masked
@@ -23,11 +23,10 @@ from cpis_simulator.nhs_number import is_valid, masked
 )
 def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
     """The query asks for the one number, with an event id, a time and one complete author."""
-    made = exchanges(evidence, nhs_number)
+    made = [found for found in lookups(evidence) if found.query.query.nhs_number == nhs_number]
     if not made:
         return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
-    request, message, _, _ = made[-1]
-    query, findings = message.query, []
+    request, query, findings = made[-1].request, made[-1].query.query, []
     if not is_valid(query.nhs_number):
         findings.append("the number's check digit is wrong")
     author = query.author
@@ -43,7 +42,11 @@ def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
 @check("flag-fits-setting", judges="care", requirements=("CPIS-QRY-008",), witness="wire")
 def flag_fits_setting(evidence: Evidence, *, nhs_number: str, silent: bool, event_ids: list[str]) -> Judgement:
     """Scheduled settings send accessEventType false, unscheduled ones true or nothing."""
-    made = {m.query.event_id: (r, m) for r, m, _, _ in exchanges(evidence, nhs_number)}
+    made = {
+        found.query.query.event_id: (found.request, found.query)
+        for found in lookups(evidence)
+        if found.query.query.nhs_number == nhs_number
+    }
     if missing := [e for e in event_ids if e not in made]:
         return undecided("not-reached", f"{len(missing)} lookup(s) never left")
     wrong = [made[e][0] for e in event_ids if made[e][1].query.is_silent() != silent]

@@ -15,7 +15,7 @@ from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
 from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.errors import DecodeError
-from cpis_simulator.evidence import DRIVER, FILE_DROP, LOOKUP, MARK, PROBE, Evidence, Record
+from cpis_simulator.evidence import DRIVER, FILE_DROP, MARK, PROBE, Evidence, Record
 from cpis_simulator.model import (
     AccessNotification,
     Acknowledgement,
@@ -274,11 +274,3 @@ def same_instant(text: object, expected: datetime | str) -> bool:
     except ValueError:
         return False
     return given.tzinfo is not None and abs((given - wanted).total_seconds()) < 1
-
-
-def lookups(evidence: Evidence) -> dict[str, dict[str, Record]]:
-    """Lookup exchanges: request and response by exchange id."""
-    found: dict[str, dict[str, Record]] = {}
-    for record in evidence.on(LOOKUP):
-        found.setdefault(record.headers.get("exchange", ""), {})[record.headers.get("phase", "")] = record
-    return found

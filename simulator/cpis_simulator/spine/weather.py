@@ -20,6 +20,7 @@ from typing import Final
 from cpis_simulator.codecs.soap import encode_soap_fault
 from cpis_simulator.driving import Turn, Weather
 from cpis_simulator.errors import ConfigError, HarnessError
+from cpis_simulator.evidence import PAYLOAD_ALTERED
 from cpis_simulator.spine.answers import HttpAnswer, soap_faults
 
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
@@ -118,6 +119,12 @@ def drawn(weather: Weather, number: int) -> Turn | None:
     return KINDS[rng.choice(kinds)]
 
 
+def mark_of(turn: Turn) -> str:
+    """What the evidence says of a turn: its kind of weather, and whether the reply's message is the service's own."""
+    altered = turn.payload != "as-is" or bool(turn.changes) or turn.body is not None
+    return f"{turn.weather}, {PAYLOAD_ALTERED}" if altered else turn.weather
+
+
 def is_before_the_application(turn: Turn) -> bool:
     """The lookup ends here: the application is not asked."""
     return turn.answer in _BEFORE_THE_APPLICATION
@@ -153,7 +160,7 @@ def spoiled_answer(answer: HttpAnswer, turn: Turn, *, synchronous: bool) -> Http
         harm=harm,
         after_bytes=turn.after_bytes,
         delay_s=delay_s,
-        weather=turn.weather,
+        weather=mark_of(turn),
     )
 
 
