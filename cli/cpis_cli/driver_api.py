@@ -13,26 +13,18 @@ from typing import Any, Final
 import yaml
 from pydantic.json_schema import models_json_schema
 
+from cpis_fixtures.driver_check import LOST_WITHOUT
 from cpis_simulator.driving import AUTHORITY_OPERATIONS, CARE_OPERATIONS, Operation, Shape
 
 OUTPUT: Final = Path("docs/driver-api.yaml")
 
-LOST_WITHOUT: Final = {
-    "set-clock": "FD-30 AK-14 RL-15",
-    "restart": "RL-08",
-    "change-authority": "FD-12 FD-13 FD-14 AK-17",
-    "close-case": "NT-09",
-    "force": "FD-25 IN-08",
-    "held-back": "FD-19",
-    "child-status": "AK-02 AK-19 AK-20 AK-21 AK-22 FD-28 EE-02 MF-08 MF-10",
-}
-"""Catalogue tests that show nothing without an optional operation. Without `reset` none is lost: each scenario has
-people of its own; without `collect` the harness waits for the product's next poll."""
-
 ABOUT: Final = """\
 What the harness asks of a product under test. Each operation is a POST with a JSON object as body and answer. A product
-that does not offer an operation answers 501; `version` lists those that it offers. Readers ignore keys that they do not
-know. `docs/driver.md` shows how to write an adapter.
+that does not offer an operation answers 501; `version` lists those that it offers. What is no operation at all is
+answered 404. Readers ignore keys that they do not know. Where the driver is a command, the operation is its last
+argument, the request stands on standard input and the reply on standard output, and its exit code says what a status
+says here: 0 for 200, 2 for 422, 3 for 409, 4 for 501, 5 for 404. `docs/driver.md` shows how to write an adapter, and
+`cpis driver check` tries one.
 """
 
 _REASON: Final[dict[str, Any]] = {

@@ -12,6 +12,7 @@ import typer
 from cpis_cli.authority import authority
 from cpis_cli.care import care
 from cpis_cli.compare import compare
+from cpis_cli.driver import driver
 from cpis_cli.generate import generate
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
@@ -53,3 +54,4 @@ for command in (
     run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(driver, name="driver")

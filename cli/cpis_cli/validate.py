@@ -30,7 +30,7 @@ def validate(
     format: Annotated[str, typer.Option(help="text, json or junit.")] = "text",
     most: Annotated[int, typer.Option(min=1, help="Findings to show for each file; the others are counted.")] = 10_000,
     config: Annotated[
-        Path | None, typer.Option(help="Configuration whose [settings] say which business checks apply.")
+        Path | None, typer.Option(help="Configuration whose settings say which business checks apply.")
     ] = None,
 ) -> None:
     """Judge CP-IS files: form, codes and business rules, each finding with its requirement, place and mend.

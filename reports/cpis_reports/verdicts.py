@@ -72,7 +72,10 @@ def judge(results: Results) -> Results:
 
 
 def exit_code(results: Results, *, require_conformant: bool = False) -> int:
-    """0 nothing failed, 1 something failed or stayed undecided, 3 nothing could be judged at all."""
+    """0 nothing failed, 1 something failed or stayed undecided.
+
+    Where nothing could be judged at all: 2 for the description of the product, 3 for everything else.
+    """
     if results.run.passed:
         return 1 if require_conformant and not results.summary.conformant else 0
     if any(v.verdict == "fail" for v in results.requirements):
@@ -81,7 +84,9 @@ def exit_code(results: Results, *, require_conformant: bool = False) -> int:
     if outcomes & {"pass", "fail"}:
         return 1
     causes = {scenario.cause for scenario in results.scenarios if scenario.outcome == "inconclusive"}
-    return 3 if causes & {"harness", "not-reached"} else 1
+    if causes & {"harness", "not-reached"}:
+        return 3
+    return 2 if causes == {"config"} else 1
 
 
 def _judge_scenario(scenario: Scenario, results: Results) -> Scenario:

@@ -29,6 +29,9 @@ PAYLOAD_ALTERED: Final = "payload altered"
 PRESENT: Final = "present-scenario"
 """Header of a record that belongs to an earlier scenario than the one that was being played; it names the latter."""
 
+UNANSWERED: Final = "unanswered"
+"""Mark from which on the service leaves the authority's files unanswered, for the harness to answer them itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -44,7 +47,7 @@ class Record:
       that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to
       the exchange, which is nobody's fault.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
-    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `run-end`), `text`.
+    * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.
     """

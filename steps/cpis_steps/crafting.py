@@ -44,11 +44,12 @@ LOCATION = (
 
 
 def open_file(stage: Stage, number: int = 1) -> Upload:
-    """The n-th readable upload file of the scenario, as the service left it unanswered."""
-    files = [f.upload for f in uploads(stage.seen(), stage.ods) if f.upload]
-    if len(files) < number:
-        raise HarnessError(f"The scenario needs {number} open file(s)", found=len(files))
-    return files[number - 1]
+    """The n-th file of the scenario that was exported to be left open; a product may send more of its own accord."""
+    since = stage.opened[number - 1] if len(stage.opened) >= number else None
+    files = [] if since is None else [f.upload for f in uploads(stage.seen(since), stage.ods) if f.upload]
+    if not files:
+        raise HarnessError(f"The scenario needs {number} open file(s)", found=len(stage.opened))
+    return files[0]
 
 
 def record_of(upload: Upload, person: Person) -> PlanRecord:

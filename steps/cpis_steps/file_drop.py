@@ -6,7 +6,6 @@ from pytest_bdd import given, parsers, then, when
 
 from cpis_fixtures.cast import CastPlan, Person
 from cpis_reports.catalogue import tests
-from cpis_reports.checks.reading import uploads
 from cpis_simulator import driving
 from cpis_simulator.driving import Nothing
 from cpis_simulator.vocabulary import FileCode, PlanType
@@ -31,8 +30,8 @@ def the_file_was_answered(cpis_stage: Stage, code: str) -> None:
         cpis_stage.history(code)
         return
     cpis_stage.leave_open()
-    files = [f for f in uploads(cpis_stage.seen(), cpis_stage.ods) if f.upload]
-    reply = acknowledgement(cpis_stage, open_file(cpis_stage, len(files)), FileCode.FILE_ERROR, stored=0, failed=0)
+    file = open_file(cpis_stage, len(cpis_stage.opened))
+    reply = acknowledgement(cpis_stage, file, FileCode.FILE_ERROR, stored=0, failed=0)
     deliver_acknowledgement(cpis_stage, reply)
     cpis_stage.service.do("silence", driving.Silence(authority=cpis_stage.ods, silent=False))
 

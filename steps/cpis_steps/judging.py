@@ -32,8 +32,13 @@ class Judge:
             since: Evidence up to this record is not shown; left out, what came before the scenario's When.
             until: Evidence after this record is not shown; left out, all so far is.
             parameters: Expected values, from the scenario's Givens.
+
+        Raises:
+            PeerError: The harness has started the product, and it runs no more.
         """
         lane = self.stage.lane
+        # What a product did not do because it was dead is no breach of what it should have done.
+        lane.authority.insist_that_it_runs()
         lane.service.probe()
         until = lane.since_now() if until is None else until
         start = self.stage.since if since is None else since

@@ -11,6 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -281,5 +284,35 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     from cpis_steps.selection import selected
 
     plan = plan_of_process()
+    if plan is not None:
+        _end_once(session)
     if plan is not None and not hasattr(session.config, "workerinput"):
         session.config.pluginmanager.register(Controller(plan, len(selected(plan))), "cpis-controller")
+
+
+def _end_once(session: pytest.Session) -> None:
+    """Be interrupted by the first Ctrl-C only, so that a second does not break off the tidying up; and when orphaned.
+
+    Whoever started the run may be killed. Then nobody waits for the scenarios that are left.
+    """
+    told = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            # Should the exception get lost in somebody's callback, no further scenario is begun all the same.
+            session.shouldstop = "told to end"
+            raise KeyboardInterrupt
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        return  # Only there may signals be dealt with.
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), interrupt)
+    if os.name == "posix":
+        threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()

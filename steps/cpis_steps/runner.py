@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,6 +18,7 @@ from typing import Any
 from cpis_fixtures.config import CAPABILITIES, load_config
 from cpis_fixtures.loopback import bring_up
 from cpis_fixtures.plan import BASE_INSTANT, PLAN_VARIABLE, RunPlan, new_plan
+from cpis_fixtures.starting.product import check_product
 from cpis_reports.bundle import seal
 from cpis_reports.checks import CHECKS
 from cpis_reports.render import write_reports
@@ -33,6 +36,10 @@ COMMAND = [
     *("-p", "cpis_steps.plugin", "-p", "pytest_bdd.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"),
     *("--import-mode=importlib", "--strict-markers", "--strict-config"),
 ]
+
+
+STOPPING_S = 120.0
+"""How long the parts of a run may take to end: a product's time of grace, and that of its containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,13 @@ def plan_of(request: Request) -> RunPlan:
     role = request.role or config.system_under_test.role
     if role not in CAPABILITIES:
         raise ConfigError("Unknown role", expected=", ".join(CAPABILITIES), found=role)
-    if role != "authority" and config.system_under_test.start.kind != "bundled":
+    under_test = config.system_under_test
+    if role != "authority" and under_test.start.kind != "bundled":
         raise ConfigError(
             f"Role {role} can so far be played by the bundled system only",
             mend="Leave out system_under_test.start, or test an authority.",
         )
+    check_product(under_test.start, under_test.driver)
     offered = config.lanes()
     if offered is not None and request.jobs > offered:
         raise ConfigError(
@@ -127,7 +136,7 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     command = [*COMMAND, "--rootdir", str(plan.folder), "-c", str(_ini(plan))]
     if plan.jobs > 1:
         command += ["-p", "xdist.plugin", "-n", str(plan.jobs), "--dist", "load"]
-    code = subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
+    code = _played(command, environment, say)
     try:
         results = put_together(plan, code)
         reports = write_reports(plan.folder)
@@ -146,6 +155,39 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     for error in results.errors[:10]:
         say(f"suite error: {error}")
     return exit_code(results, require_conformant=request.require_conformant)
+
+
+def _played(command: list[str], environment: dict[str, str], say: Callable[[str], object]) -> int:
+    """Play the scenarios in a process of their own; told to stop, it tidies up, and what it had played is judged.
+
+    Told a second time, it is killed; what it had started is then ended by the guards of its parts.
+    """
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as child, told_to_end():
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            say("stopping: whatever was started is ended first")
+            # A terminal has told it too; to be told twice does it no harm.
+            child.send_signal(signal.SIGINT)
+        try:
+            return child.wait(timeout=STOPPING_S)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            child.kill()
+            return child.wait()
+
+
+@contextmanager
+def told_to_end() -> Iterator[None]:
+    """Let a request to end (SIGTERM) come as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def put_together(plan: RunPlan, code: int = 0) -> Results:

@@ -53,6 +53,7 @@ class Stage:
         self.scenario_id = scenario_id
         self.since = 0
         self.moments: dict[str, int] = {}
+        self.opened: list[int] = []
         self.accesses: dict[str, AccessFacts] = {}
         self.old_numbers: dict[str, str] = {}
         self.new_numbers: dict[str, str] = {}
@@ -282,7 +283,8 @@ class Stage:
             PeerError: No file came.
         """
         self.service.do("silence", driving.Silence(authority=self.ods, silent=True))
-        since = self.lane.since_now()
+        since = self.lane.left_unanswered()
+        self.opened.append(since)
         self.export()
         if not _uploaded(self.ods)(self.seen(since)):
             if problems := self.service.problems():

@@ -90,6 +90,10 @@ class Running:
         """Kill a part that the run has started, by its own id."""
         os.kill(self.parts(name)[name]["pid"], signal.SIGKILL)
 
+    def signal(self, number: int) -> None:
+        """Tell the run itself, and nobody whom it has started."""
+        self._child.send_signal(number)
+
     def control(self) -> DriverClient:
         """The control API of the run's mock Spine."""
         service = self.parts("service")["service"]

@@ -11,6 +11,8 @@ from typer.main import get_command
 
 from cpis_cli.main import app
 from cpis_fixtures.config import load_config
+from cpis_fixtures.placeholders import MEANINGS
+from cpis_fixtures.starting.tables import DockerStart, ProcessStart, Ready
 from cpis_reports.results import Step
 from cpis_reports.suite import DISPOSITION_WORDS
 from cpis_reports.words import Cause, Outcome, Party, Role, ScenarioOutcome, Status, Verdict, Witness
@@ -91,9 +93,12 @@ def test_every_command_and_option_that_a_page_shows_exists(page: Path) -> None:
     shown = re.findall(r"\bcpis ([a-z]+)((?: [^`\n#]*)?)", text)
     wrong = []
     for name, rest in shown:
-        if name not in commands():
+        command = commands().get(name)
+        if hasattr(command, "commands"):  # a group: its command is the next word
+            command = command.commands.get(rest.split()[0]) if rest.split() else None
+        if command is None:
             continue
-        options = {o for parameter in commands()[name].params for o in (*parameter.opts, *parameter.secondary_opts)}
+        options = {o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)}
         wrong += [f"cpis {name} {o}" for o in re.findall(r"--[a-z][a-z-]*", rest) if o not in options | {"--help"}]
     assert wrong == []
 
@@ -107,12 +112,44 @@ def test_the_configuration_in_the_readme_is_a_right_one(tmp_path: Path) -> None:
     assert (config.system_under_test.start.kind, config.file_drop.root) == ("none", tmp_path.resolve() / "drop")
 
 
-def test_the_configuration_in_the_page_on_drivers_is_a_right_one(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "driver.md").read_text(encoding="utf-8")
-    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert example and tomllib.loads(example[1])
-    (tmp_path / "cpis.toml").write_text(example[1], encoding="utf-8")
-    assert load_config(tmp_path / "cpis.toml").system_under_test.driver.url == "http://127.0.0.1:8099"
+@pytest.mark.parametrize(
+    ("page", "kinds"),
+    [
+        ("driver.md", [("none", {"http"}), ("none", {"command"}), ("none", {"http", "command"})]),
+        ("starting.md", [("process", {"http"}), ("docker", {"http"})]),
+    ],
+)
+def test_the_configurations_in_a_page_are_right_ones(
+    tmp_path: Path, page: str, kinds: list[tuple[str, set[str]]]
+) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = []
+    for example in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        assert tomllib.loads(example)
+        if "[system_under_test]" in example:
+            (tmp_path / "cpis.toml").write_text(example, encoding="utf-8")
+            under_test = load_config(tmp_path / "cpis.toml").system_under_test
+            found.append((under_test.start.kind, under_test.driver.kinds()))
+    assert found == kinds
+
+
+def test_the_page_on_starting_names_every_key_and_every_placeholder() -> None:
+    page = (ROOT / "docs" / "starting.md").read_text(encoding="utf-8")
+    keys = {key for table in (ProcessStart, DockerStart, Ready) for key in table.model_fields} - {"kind"}
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", page)] == []
+    assert [name for name in MEANINGS if f"`{{{name}}}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", ["process", "docker"])
+def test_the_configurations_of_the_example_product_are_right_ones(name: str) -> None:
+    config = load_config(ROOT / "examples" / "council_cms" / f"{name}.toml")
+    assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (name, "Z90")
+
+
+def test_the_example_product_uses_nothing_of_ours() -> None:
+    sources = list((ROOT / "examples" / "council_cms").glob("*.py"))
+    assert len(sources) > 5
+    assert [file.name for file in sources if "cpis_" in file.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -241,7 +241,7 @@ def test_judging_twice_changes_nothing(make: Any) -> None:
 
 @pytest.mark.parametrize(
     ("causes", "code"),
-    [(["harness"], 3), (["not-reached"], 3), (["not-reached", "harness"], 3), (["config"], 1)],
+    [(["harness"], 3), (["not-reached"], 3), (["not-reached", "harness"], 3), (["config"], 2)],
 )
 def test_exit_code_when_nothing_could_be_judged(make: Any, causes: list[str], code: int) -> None:
     scenarios = [

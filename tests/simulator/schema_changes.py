@@ -12,12 +12,13 @@ import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from lxml import etree
 
 from tests.simulator.schema_documents import OTHER, XSI, Documents
-from tests.simulator.schema_reading import V3, XS, Declaration, Schemas, Values, bounds
+from tests.simulator.schema_reading import UNBOUNDED, V3, XS, Declaration, Schemas, Values, bounds
 
 LOCALISATION: Final = "NPFIT:HL7:Localisation"
 
@@ -215,10 +216,11 @@ class Changes:
         """Every edit by itself, then pairs."""
         edits: dict[etree._Element, list[tuple[Site, Edit]]] = {}
         for site in self.sites:
+            path = f"{self.documents.root}: {_path(site)}"
             for edit in self._edits(site):
                 root, element = site.in_copy()
                 edit.apply(element)
-                what = f"{self.documents.root}: {_path(site)}: {edit.what}"
+                what = f"{path}: {edit.what}"
                 edits.setdefault(site.tree, []).append((site, edit))
                 yield Change(edit.kind, what, root, site.declaration, edit.attribute)
         trees = list(edits)
@@ -239,10 +241,10 @@ class Changes:
             yield from _order(element)
             yield from _cardinality(element, site.declaration)
             yield from self._replaced(element)
-            yield from self._any(_namespace(element), 3)
+            yield from self._any(_namespace(element), 2)
         yield from _text()
         yield from _comments()
-        yield from self._any(_unknown(), 4)
+        yield from self._any(_unknown(), 3)
         if site.declaration.tag != f"{XS}element":
             return
         type_ = self.schemas.type_of(site.declaration)
@@ -281,15 +283,15 @@ class Changes:
             yield from variants
             for code in values.codes:
                 yield from (code, f" {code}\t", code.lower(), code[:-1], f"{code}-", *_neighbours(code))
+        elif values.codes and not values.form.startswith("list"):
+            yield from ("", self.chance.choice(values.codes), self.chance.choice([*VALUES, *variants]))
         else:
             # One of the first two is wrong for any type that is not open.
-            yield from ("", "a b", self.chance.choice(VALUES), self.chance.choice(variants))
-            if values.codes:
-                yield self.chance.choice(values.codes)
+            yield from ("", "a b", "1", self.chance.choice(VALUES), self.chance.choice(variants))
 
     def _foreign(self, allowed: dict[str, Declaration]) -> Iterator[Edit]:
         names = [name for name in FOREIGN if name not in allowed]
-        for name in self.chance.sample(names, 2):
+        for name in self.chance.sample(names, 1):
             yield Edit("attribute of another class", f"with {name}", _setting(name, FOREIGN[name]))
 
     def _fixed(self, type_: Declaration) -> Iterator[Edit]:
@@ -300,8 +302,8 @@ class Changes:
                 attributes[name] = node.get("fixed") or good_value(self.schemas.values(node))
             else:
                 sent, bare = _element_of(node), etree.Element(f"{{{V3}}}{name}")
-                yield Edit("fixed value sent", f"with {name} first", _inserting(sent, 0))
-                yield Edit("fixed value sent", f"with {name} last", _inserting(sent, 99))
+                where = self.chance.choice((0, 99))
+                yield Edit("fixed value sent", f"with {name} at {where}", _inserting(sent, where))
                 yield Edit("fixed value sent", f"with an empty {name}", _inserting(bare, self.chance.choice((0, 99))))
         for name in self.chance.sample(list(_NEVER), 1):
             sent = etree.Element(f"{{{V3}}}{name}", _NEVER[name])
@@ -323,6 +325,10 @@ class Changes:
             place = self.chance.randint(0, size)
             what = f"one {etree.QName(child).localname} more at {place}"
             yield Edit("child of the class", what, _inserting(child, place))
+        if len(each := self._one_of_each(type_)) > 1:
+            filled = [_inserting(child, 99) for child in each]
+            yield Edit("child of the class", "one child of each name", _all_of(_emptying, *filled))
+            yield Edit("cardinality", "one child of each name, twice", _all_of(_emptying, *filled, *filled))
         for _ in range(2):
             child = self.chance.choice(list(self._donors.values()))
             place = self.chance.randint(0, size)
@@ -330,10 +336,15 @@ class Changes:
             yield Edit("child of another class", what, _inserting(child, place))
         if size:
             yield Edit("emptied", "no children", _emptying)
+            yield Edit("cardinality", "all children twice", _doubling)
         if size > 2:
             order = list(range(size))
             self.chance.shuffle(order)
             yield Edit("order", f"children as {order}", _ordering(order))
+
+    def _one_of_each(self, type_: Declaration) -> list[etree._Element]:
+        children = [child for child in self.schemas.children(type_) if child.tag == f"{XS}element"]
+        return [self._donors[tag] for tag in dict.fromkeys(map(self.schemas.tag, children))]
 
     def _replaced(self, element: etree._Element) -> Iterator[Edit]:
         donor = self.chance.choice(list(self._donors.values()))
@@ -345,12 +356,13 @@ class Changes:
     # What an instance may say about its schema
 
     def _instance(self, declaration: Declaration) -> Iterator[Edit]:
-        for value in ("true", "false", "1", "0", " true ", "maybe", ""):
-            if declaration.get("nillable") or self.chance.random() < 0.15:
-                yield Edit("xsi:nil", f"nil={value!r}", _setting(f"{{{XSI}}}nil", value))
-        for value in ("true", "1"):
-            if declaration.get("nillable") or self.chance.random() < 0.3:
-                yield Edit("xsi:nil", f"nil={value!r}, no children", _both(_emptying, _setting(f"{{{XSI}}}nil", value)))
+        nil = f"{{{XSI}}}nil"
+        yield Edit("xsi:nil", "nil, with what it has", _setting(nil, "true"))
+        yield Edit("xsi:nil", "nil, without children", _all_of(_emptying, _setting(nil, "true")))
+        if declaration.get("nillable") or self.chance.random() < 0.15:
+            for value in ("false", "1", "0", " true ", "maybe", ""):
+                yield Edit("xsi:nil", f"nil={value!r}", _setting(nil, value))
+                yield Edit("xsi:nil", f"nil={value!r}, without children", _all_of(_emptying, _setting(nil, value)))
         hint = f"{V3} ../Schemas/nowhere.xsd"
         yield Edit("xsi:schemaLocation", "with hint", _setting(f"{{{XSI}}}schemaLocation", hint))
         hinted = self.chance.choice([("schemaLocation", V3), ("noNamespaceSchemaLocation", "x"), ("unknown", "x")])
@@ -371,17 +383,28 @@ class Changes:
         for local in usable[1:]:
             typed = _setting(f"{{{XSI}}}type", local)
             type_ = self.schemas.types[V3, local]
+            # What is particular to a type that no element has by itself is tried in full where it is met first.
+            first = f"type {local}" not in self.seen
+            self.seen.add(f"type {local}")
             for attribute, node in self.schemas.attributes(type_).items():
-                if self.chance.random() < 0.2:
-                    value = node.get("fixed") or good_value(self.schemas.values(node))
-                    edit = _both(typed, _setting(attribute, value))
+                good = node.get("fixed") or good_value(self.schemas.values(node))
+                for value in (good, "", "a b", "1", "abc") if first else self.chance.sample((good, good, "a b"), 1):
+                    edit = _all_of(typed, _setting(attribute, value))
                     yield Edit("xsi:type", f"type={local!r} with {attribute}={value!r}", edit)
-            for child in self.schemas.children(type_):
-                donor = self._donors.get(self.schemas.tag(child)) if child.tag == f"{XS}element" else None
-                if donor is not None:
-                    edit = _both(typed, _inserting(donor, 99))
-                    yield Edit("xsi:type", f"type={local!r} with {etree.QName(donor).localname} last", edit)
-            yield Edit("xsi:type", f"type={local!r} with text", _both(typed, _appending_text))
+            inside = [e for e in self.schemas.children(type_) if e.tag == f"{XS}element"]
+            for child in inside:
+                tag = self.schemas.tag(child)
+                donor = self._donors.get(tag, etree.Element(tag))
+                for times in (1, 2):
+                    edit = _all_of(typed, *[_inserting(donor, 99)] * times)
+                    yield Edit("xsi:type", f"type={local!r} with {etree.QName(tag).localname} last, {times}×", edit)
+            if inside:
+                filled = [_inserting(etree.Element(self.schemas.tag(child)), 99) for child in inside]
+                whole = _all_of(typed, _emptying, *filled)
+                yield Edit("xsi:type", f"type={local!r} with all its children", whole)
+                for place in (0, -1):
+                    yield Edit("xsi:type", f"type={local!r}, child {place} nil", _all_of(whole, _nilling(place)))
+            yield Edit("xsi:type", f"type={local!r} with text", _all_of(typed, _appending_text))
 
 
 def good_value(values: Values) -> str:
@@ -431,8 +454,14 @@ def _order(element: etree._Element) -> Iterator[Edit]:
 def _cardinality(element: etree._Element, declaration: Declaration) -> Iterator[Edit]:
     yield Edit("cardinality", "removed", _dropping)
     yield Edit("cardinality", "twice", _repeating(1))
+    yield Edit("cardinality", "all of the name removed", _dropping_all)
     most = bounds(declaration)[1]
-    yield Edit("cardinality", "beyond its most" if most < 4 else "five times", _repeating(most if most < 4 else 4))
+    if most == UNBOUNDED:
+        yield Edit("cardinality", "five times", _repeating(4))
+    else:
+        yield Edit("cardinality", f"{most} more", _repeating(most))
+    if 3 < most < UNBOUNDED:
+        yield Edit("cardinality", f"{most} times", _repeating(most - 1))
 
 
 def _namespace(element: etree._Element) -> Iterator[Edit]:
@@ -480,7 +509,7 @@ def _element_of(node: Declaration) -> etree._Element:
 
 
 def _at(root: etree._Element, position: int) -> etree._Element:
-    return next(element for place, element in enumerate(root.iter("*")) if place == position)
+    return next(islice(root.iter("*"), position, None))
 
 
 def _path(site: Site) -> str:
@@ -543,6 +572,10 @@ def _emptying(element: etree._Element) -> None:
     element.text = None
 
 
+def _nilling(place: int) -> Callable[[etree._Element], None]:
+    return lambda element: element[place].set(f"{{{XSI}}}nil", "true")
+
+
 def _ordering(order: Sequence[int]) -> Callable[[etree._Element], None]:
     def apply(element: etree._Element) -> None:
         if len(element) == len(order):
@@ -566,6 +599,17 @@ def _dropping(element: etree._Element) -> None:
     parent = element.getparent()
     if parent is not None:
         parent.remove(element)
+
+
+def _dropping_all(element: etree._Element) -> None:
+    parent = element.getparent()
+    if parent is not None:
+        for other in parent.findall(str(element.tag)):
+            parent.remove(other)
+
+
+def _doubling(element: etree._Element) -> None:
+    element.extend([copy.deepcopy(child) for child in element])
 
 
 def _repeating(times: int) -> Callable[[etree._Element], None]:
@@ -592,11 +636,9 @@ def _refilling(donor: etree._Element) -> Callable[[etree._Element], None]:
     return apply
 
 
-def _both(
-    one: Callable[[etree._Element], None], other: Callable[[etree._Element], None]
-) -> Callable[[etree._Element], None]:
+def _all_of(*several: Callable[[etree._Element], None]) -> Callable[[etree._Element], None]:
     def apply(element: etree._Element) -> None:
-        one(element)
-        other(element)
+        for one in several:
+            one(element)
 
     return apply

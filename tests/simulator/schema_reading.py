@@ -19,7 +19,8 @@ UNBOUNDED: Final = 1_000_000
 
 Name = tuple[str | None, str]
 Declaration = etree._Element
-"""An `xs:element`, `xs:any` or `xs:attribute` of a schema file; two that stand apart are two declarations."""
+"""An `xs:element`, `xs:any` or `xs:attribute` of a schema file. Two that stand apart are two declarations, so that one
+that refers to another is tried where it stands."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Schemas:
         self._groups: dict[Name, Declaration] = {}
         self._attribute_groups: dict[Name, Declaration] = {}
         self._files: dict[Path, Declaration] = {}
+        self._derived: dict[Name, list[Name]] = {}
         self._read(entry.resolve())
 
     def _read(self, path: Path) -> None:
@@ -70,18 +72,22 @@ class Schemas:
 
     def type_of(self, declaration: Declaration) -> Declaration | None:
         """The complex type of an element; None where it has none of these schemas."""
+        declaration = self.resolved(declaration)
         if name := declaration.get("type"):
             return self.types.get(_qualified(declaration, name))
         return next((child for child in declaration if _kind(child) == "complexType"), None)
 
     def type_name(self, declaration: Declaration) -> Name | None:
         """The name of an element's type; None where the type stands inside the element."""
+        declaration = self.resolved(declaration)
         name = declaration.get("type")
         return _qualified(declaration, name) if name else None
 
     def derived(self, base: Name) -> list[Name]:
         """All named complex types that may stand for one, itself first."""
-        found = [base]
+        if base in self._derived:
+            return self._derived[base]
+        found = self._derived[base] = [base]
         for name, type_ in self.types.items():
             above: Name | None = name
             while above is not None and above != base:
@@ -141,9 +147,7 @@ class Schemas:
         for particle in particles:
             if particle.get("maxOccurs") == "0":
                 continue
-            if _kind(particle) == "element":
-                yield self._resolved(particle)
-            elif _kind(particle) == "any":
+            if _kind(particle) in ("element", "any"):
                 yield particle
             else:
                 yield from self._leaves(self._inside(particle))
@@ -153,14 +157,15 @@ class Schemas:
             return list(self._groups[_qualified(particle, particle.attrib["ref"])])
         return list(particle)
 
-    def _resolved(self, element: Declaration) -> Declaration:
+    def resolved(self, element: Declaration) -> Declaration:
+        """The declaration that another refers to, or itself."""
         reference = element.get("ref")
         return self.elements[_qualified(element, reference)] if reference else element
 
     # Reach
 
     def reachable(self, root: str) -> list[Declaration]:
-        """All element declarations that a document can follow, the root's first; `xs:any` among them."""
+        """All element declarations that a document can follow, the root's first; `xs:any` and references among them."""
         found: dict[Declaration, None] = {}
         todo = [self.elements[V3, root]]
         while todo:
@@ -223,9 +228,8 @@ class Schemas:
     def _once(self, particle: Declaration, children: Sequence[etree._Element], start: int) -> Iterator[Taken]:
         match _kind(particle):
             case "element":
-                declaration = self._resolved(particle)
-                if start < len(children) and children[start].tag == self.tag(declaration):
-                    yield start + 1, (declaration,)
+                if start < len(children) and children[start].tag == self.tag(particle):
+                    yield start + 1, (particle,)
             case "any":
                 if start < len(children) and not str(children[start].tag).startswith(f"{{{V3}}}"):
                     yield start + 1, (particle,)
@@ -237,6 +241,7 @@ class Schemas:
 
     def tag(self, declaration: Declaration) -> str:
         """The tag of an element that follows a declaration."""
+        declaration = self.resolved(declaration)
         return f"{{{declaration.getroottree().getroot().attrib['targetNamespace']}}}{declaration.attrib['name']}"
 
     # Simple types
@@ -295,7 +300,7 @@ def bounds(particle: Declaration) -> tuple[int, int]:
 def place(declaration: Declaration) -> Place:
     """Where a declaration stands."""
     path = declaration.getroottree().docinfo.URL or ""
-    name = declaration.get("name") or str(_kind(declaration))
+    name = declaration.get("name") or declaration.get("ref") or str(_kind(declaration))
     return Place(path.rpartition("/")[2], int(str(declaration.sourceline or 0)), name)
 
 

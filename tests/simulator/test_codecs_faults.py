@@ -121,6 +121,8 @@ FORM = [
     (UPLOAD, "20260302083005+0000", "20260302083005Z", "CPIS-DAT-012"),
     (UPLOAD, "20260302083005+0000", "20260302253005+0000", "CPIS-DAT-012"),
     (UPLOAD, "20260302083005+0000", "20260302083005+0099", "CPIS-DAT-012"),
+    (UPLOAD, "20260302083005+0000", "00010101000000+0100", "CPIS-DAT-012"),
+    (UPLOAD, "20260302083005+0000", "99991231235959-0100", "CPIS-DAT-012"),
     (UPLOAD, "202501020304", "20250102", "CPIS-DAT-011"),
     (UPLOAD, "202501020304", "20250102030405", "CPIS-DAT-011"),
     (UPLOAD, "202501020304", "202501020304+0000", "CPIS-DAT-011"),
@@ -134,6 +136,11 @@ FORM = [
     (UPLOAD, "tel:01632960003", "01632960003", "CPIS-DAT-015"),
     (UPLOAD, 'value="2"', 'value="2.0"', "CPIS-MSG-005"),
     (UPLOAD, 'value="2"', f'value="{"9" * 5000}"', "CPIS-MSG-005"),
+    (UPLOAD, 'value="2"', 'value="\N{NO-BREAK SPACE}2"', "CPIS-MSG-005"),
+    (UPLOAD, 'use="WP"', 'use="WP\N{NO-BREAK SPACE}"', "CPIS-DAT-014"),
+    (UPLOAD, "<record>", "\N{NO-BREAK SPACE}<record>", "CPIS-MSG-005"),
+    (UPLOAD, '<id extension="7"/>', '<id extension="7">\N{NO-BREAK SPACE}</id>', "CPIS-MSG-005"),
+    (UPLOAD, '<id extension="7"/>', '<id extension="7">\n</id>', "CPIS-MSG-005"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.19.1"', 'root="1.2.3"', "CPIS-MSG-007"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.4.1"', 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', "CPIS-MSG-008"),
     (UPLOAD, 'root="2.16.840.1.113883.2.1.3.2.4.18.24"', 'root="2.16.840.1.113883.2.1.4.1"', "CPIS-MSG-008"),
@@ -148,12 +155,23 @@ FORM = [
     (UPLOAD, "<File", "<!DOCTYPE File><File", "CPIS-MSG-002"),
     (QUERY, "6F1B0E52-33C1-4E0A-9A10-000000000010", "6f1b0e52-33c1-4e0a-9a10-000000000010", "CPIS-MSG-007"),
     (QUERY, 'extension="QUPC_IN000006GB01"', 'extension="REPC_IN000007GB01"', "CPIS-MSG-011"),
+    (QUERY, 'use="PREFERRED"', 'use="L\N{NO-BREAK SPACE}A"', "CPIS-QRY-004"),
     (QUERY, "v3INF_DMSv5.7:FIN", "v9", "CPIS-MSG-011"),
     (QUERY, 'processingCode code="P"', 'processingCode code="X"', "CPIS-MSG-011"),
     (QUERY, 'typeCode="RCV"', 'typeCode="SND"', "CPIS-MSG-011"),
     (QUERY, "<queryByParameter>", '<queryByParameter><accessEventType value="maybe"/>', "CPIS-QRY-008"),
     (DEVICE_QUERY, '"999999000202"/><indirect', '"99999900020"/><indirect', "CPIS-MSG-007"),
+    (DEVICE_QUERY, 'code="R0001"', 'code="R 0001"', "CPIS-QRY-005"),
     (ACKNOWLEDGEMENT, "Partial File Upload", "Partial", "CPIS-MSG-010"),
+    (ACKNOWLEDGEMENT, 'translation code="X1"', 'translation code="X 1"', "CPIS-MSG-005"),
+    (ACKNOWLEDGEMENT, 'displayName="Odd"', 'displayName=""', "CPIS-MSG-005"),
+    (NO_RECORD, 'code="CPIS-0001"', 'code="CPIS 0001"', "CPIS-MSG-005"),
+    (NO_RECORD, 'codeSystem="2.16.840.1.113883.2.1.3.2.4.17.42"', 'codeSystem="17_42"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'type="Query Ack"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'typeID="x"', "CPIS-MSG-005"),
+    (NO_RECORD, 'type="QueryAck"', 'updateMode="added"', "CPIS-MSG-005"),
+    (QUERY, "<prefix>", '<prefix partType="FAM">', "CPIS-QRY-004"),
+    (UPLOAD, "<family>", '<family qualifier="X">', "CPIS-MSG-005"),
 ]  # fmt: skip
 
 
@@ -161,6 +179,14 @@ FORM = [
 def test_values_have_the_form_of_their_type(example: Example, old: str, new: str, rule: str) -> None:
     rules = broken_rules(example, changed(example, old, new))
     assert set(rules) == {rule}
+
+
+def test_spaces_that_xml_does_not_know_as_white_space_belong_to_a_name() -> None:
+    body = changed(
+        UPLOAD, "<given>Zoë Ann</given>", "<given>\n Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}\t</given>"
+    )
+    record = UPLOAD.decode(body).records[0]
+    assert record.subjects[0].given == "Zoë\N{NO-BREAK SPACE}Ann\N{IDEOGRAPHIC SPACE}"
 
 
 def test_access_repeats_the_person_not_the_parameter_of_the_query() -> None:
@@ -190,6 +216,17 @@ def test_attributes_that_the_schema_allows_everywhere_are_tolerated() -> None:
     assert broken_rules(UPLOAD, changed(UPLOAD, "<CP-ISRecord>", '<CP-ISRecord updateMode="x">')) == ["CPIS-MSG-005"]
 
 
+@pytest.mark.parametrize("attribute", ['nil="true"', 'nil="1"', 'foo="x"'])
+def test_other_attributes_of_xml_schema_are_refused(attribute: str) -> None:
+    xsi = f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:{attribute}'
+    assert broken_rules(UPLOAD, changed(UPLOAD, "<File ", f"<File {xsi} ")) == ["CPIS-MSG-005"]
+
+
+def test_attributes_of_a_part_of_a_name_mean_nothing() -> None:
+    body = changed(UPLOAD, "<given>", '<given partType="GIV" qualifier="CL BR" language="en">')
+    assert UPLOAD.decode(body) == UPLOAD.message
+
+
 def test_error_says_where_what_and_whose() -> None:
     body = UPLOAD.body.replace(b"<telecom", b"\n<telecom").replace(b"tel:01632960003", b"tel:01632 960003")
     with pytest.raises(DecodeError) as raised:
@@ -199,7 +236,7 @@ def test_error_says_where_what_and_whose() -> None:
     assert error.xpath == "/File/communicationFunctionSnd/organisation/telecom[1]"
     assert str(error) == (
         "Telephone number (line 2, /File/communicationFunctionSnd/organisation/telecom[1]): "
-        "expected tel:, perhaps +, then digits only, found tel:01632 960003"
+        "expected tel:, perhaps +, then digits only, found tel:01632 960003. Write tel:01632960003."
     )
 
 

@@ -9,16 +9,17 @@ from lxml import etree
 
 from cpis_simulator.codecs.detect import kind_of
 from cpis_simulator.codecs.query import decode_query, encode_query
+from cpis_simulator.codecs.reply import decode_reply, encode_reply
 from cpis_simulator.codecs.upload import decode_upload, encode_upload, peek_header
 from cpis_simulator.codecs.xml import parse_document
 from cpis_simulator.errors import DecodeError, Fault
-from cpis_simulator.model import FaultyRecord, LocalId, PlanRecord, ProtectionPlan, Subject, SubjectKind
+from cpis_simulator.model import Coded, FaultyRecord, LocalId, PlanRecord, ProtectionPlan, Subject, SubjectKind
 from cpis_simulator.nhs_number import check_digit
 from cpis_simulator.rules.judge import Judging, judge
 from cpis_simulator.settings import FlagPlace
 from cpis_simulator.vocabulary import PlanType
 from tests.official import schema_errors
-from tests.simulator.codec_examples import CHILD, EXAMPLES, QUERY, UPLOAD, Example
+from tests.simulator.codec_examples import CHILD, DEVICE_QUERY, EXAMPLES, NO_RECORD, QUERY, UPLOAD, Example
 
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 
@@ -136,6 +137,7 @@ def test_a_bad_record_leaves_its_neighbours_alone() -> None:
                 xpath="/File/record[1]/CP-ISRecord/subject/COCT_TP145101GB01.Child/childPerson/birthTime",
                 expected="YYYYMMDD",
                 found="2015-06-07",
+                mend="Write 20150607.",
             ),
         ),
         nhs_number="9990003017",
@@ -196,6 +198,27 @@ def test_reading_a_silent_query_twice_gives_the_same() -> None:
     root = parse_document(QUERY.body.replace(b"<queryByParameter>", b'<queryByParameter><accessEventType value="0"/>'))
     assert decode_query(root).query.unscheduled is False
     assert decode_query(root).query.unscheduled is False
+
+
+def test_years_before_1000_keep_their_four_digits() -> None:
+    body = UPLOAD.body.replace(b'"20150607"', b'"09150607"').replace(b'"20260302083005+0000"', b'"00260302083005+0000"')
+    upload = decode_upload(body)
+    assert b'<birthTime value="09150607"/>' in encode_upload(upload)
+    assert b'<creationTime value="00260302083005+0000"/>' in encode_upload(upload)
+
+
+def test_code_without_its_system_is_written_without_it() -> None:
+    reply = replace(NO_RECORD.message, issue=Coded("CPIS-0001", "No Records Found"))
+    assert b'<code code="CPIS-0001" displayName="No Records Found">' in encode_reply(reply)
+    assert decode_reply(encode_reply(reply)) == reply
+
+
+def test_role_of_a_responsible_person_may_have_its_original_text() -> None:
+    body = DEVICE_QUERY.body.replace(
+        b'displayName="Lead"/>', b'displayName="Lead"> <originalText>Lead</originalText></code>'
+    )
+    assert body != DEVICE_QUERY.body
+    assert decode_query(body) == DEVICE_QUERY.message
 
 
 def test_unscheduled_flag_is_written_only_when_set() -> None:

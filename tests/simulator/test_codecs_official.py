@@ -13,7 +13,7 @@ from tests.simulator.codec_examples import EXAMPLES, Example
 
 
 def damaged(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
-    """Copies of a document, each with one element gone, doubled, foreign or full of text, or one attribute changed."""
+    """Copies of a document, each with one element gone, doubled, foreign or with text, or one attribute changed."""
     for place, original in enumerate(list(root.iter())[1:], start=1):
         name = local_name(original)
         for what in (
@@ -21,7 +21,9 @@ def damaged(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
             "twice",
             "foreign child in",
             "text in",
-            *(f"no {a} of" for a in map(str, original.attrib)),
+            "space in",
+            "no-break space in",
+            *(f"{how} {a} of" for a in map(str, original.attrib) for how in ("no", "empty", "spaced", "split")),
         ):
             changed = copy.deepcopy(root)
             element = list(changed.iter())[place]
@@ -35,8 +37,18 @@ def damaged(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
                 etree.SubElement(element, "{urn:hl7-org:v3}foreign")
             elif what == "text in" and len(element):
                 element.text = "text"
+            elif what == "space in" and not len(element):
+                element.text = f"{element.text or ''} "
+            elif what == "no-break space in":
+                element.text = f"{element.text or ''}\N{NO-BREAK SPACE}"
             elif what.startswith("no "):
                 del element.attrib[what.split()[1]]
+            elif what.startswith("empty "):
+                element.set(what.split()[1], "")
+            elif what.startswith("spaced "):
+                element.set(what.split()[1], f"\N{NO-BREAK SPACE}{original.get(what.split()[1])}")
+            elif what.startswith("split "):
+                element.set(what.split()[1], f"{original.get(what.split()[1])} x")
             yield f"{what} {name}", changed
 
 

@@ -1,5 +1,9 @@
 """Whole files, judged."""
 
+import base64
+import quopri
+from collections.abc import Callable
+
 import pytest
 
 from cpis_simulator.codecs.soap import encode_soap_fault, encode_soap_query
@@ -61,8 +65,8 @@ def test_all_findings_of_a_file_are_reported() -> None:
     body = UPLOAD.body.replace(b'Quantity value="2"', b'Quantity value="9"').replace(b'"20150607"', b'"2015"')
     body = body.replace(b'use="EC"', b'use="WP"').replace(b"202605050000", b"202505050000")
     assert [finding.rule for finding in judge(body).findings] == [
-        "CPIS-UPL-004",
         "CPIS-DAT-014",
+        "CPIS-UPL-004",
         "CPIS-DAT-011",
         "CPIS-MSG-013",
     ]
@@ -112,6 +116,40 @@ def test_ebxml_message_is_judged_with_its_payload() -> None:
 
 
 @pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [(b"base64", base64.encodebytes), (b"Quoted-Printable", quopri.encodestring), (b"binary", bytes)],
+)
+def test_transfer_encoding_of_a_payload_is_undone(encoding: bytes, encode: Callable[[bytes], bytes]) -> None:
+    body = mime(QUERY.body).replace(b"Encoding: 8bit", b"Encoding: " + encoding).replace(QUERY.body, encode(QUERY.body))
+    assert judge(body) == Verdict(MessageKind.EBXML, True, ())
+
+
+NESTED = b"".join(
+    b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (depth, depth + 1) for depth in range(5000)
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n" + NESTED, "last boundary"),
+        (mime(QUERY.body).replace(b'boundary="b"', b"boundary*=a\x00b''b"), "with its boundary"),
+        (mime(QUERY.body).replace(b'boundary="b"', b'boundary=""'), "with its boundary"),
+        (mime(QUERY.body).removesuffix(b"--b--\r\n"), "its last boundary"),
+        (mime(QUERY.body).replace(b"--b\r\n", b"--b\r\n\r\nx\r\n" * 100 + b"--b\r\n", 1), "at most 100 parts"),
+        (mime(QUERY.body).replace(b"Encoding: 8bit", b"Encoding: base64\r\nX: " + b"x" * 70_000), "a blank line after"),
+        (mime(b"PD94b").replace(b"Encoding: 8bit", b"Encoding: base64"), "base64 as its header says"),
+        (b"MIME-Version: 1.0\r\n" + b"X: y\r\n" * 20_000, "a blank line after"),
+    ],
+    ids=["nested", "charset", "no boundary", "cut off", "many parts", "long header", "broken base64", "many headers"],
+)
+def test_broken_mime_is_refused_in_words(body: bytes, words: str) -> None:
+    [finding] = judge(body).findings
+    assert finding.rule == "CPIS-MSG-001"
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
         (b'acceptAckCode code="NE"', b'acceptAckCode code="XX"', "CPIS-MSG-011"),
@@ -128,3 +166,46 @@ def test_codes_that_no_schema_lists_are_checked(old: bytes, new: bytes, rule: st
     verdict = judge(QUERY.body.replace(old, new, 1))
     assert [finding.rule for finding in verdict.findings] == [rule]
     assert all(finding.line for finding in verdict.findings)
+
+
+def test_a_first_fault_hides_no_other() -> None:
+    """Of structure, of values and of rules, in the header and in each record."""
+    body = UPLOAD.body.replace(b"20260302083005+0000", b"20260302083005").replace(
+        b'Quantity value="2"', b'Quantity value="3"'
+    )
+    body = body.replace(b"<organisation>", b'<organisation classCode="ORG">').replace(
+        b"tel:01632960003", b"tel:01632 960003"
+    )
+    body = body.replace(b"<COCT_TP145101GB01.Child>", b'<COCT_TP145101GB01.Child classCode="CHILD">')
+    body = body.replace(b'<birthTime value="20150607"/>', b"").replace(b'"202506070000"', b'"20250607"')
+    body = body.replace(b"<subject><l:", b"<code/><subject><l:", 1).replace(b"202605050000", b"202505050000")
+    body = body.replace(b"9990003025", b"9990003026")
+    assert [(finding.rule, finding.record) for finding in judge(body).findings] == [
+        ("CPIS-MSG-004", None),
+        ("CPIS-DAT-015", None),
+        ("CPIS-DAT-012", None),
+        ("CPIS-UPL-004", None),
+        ("CPIS-DAT-011", 1),
+        ("CPIS-MSG-004", 1),
+        ("CPIS-MSG-004", 1),
+        ("CPIS-DAT-013", 1),
+        ("CPIS-DAT-029", 2),
+        ("CPIS-MSG-013", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mend"),
+    [
+        (b"202501020304", b"20250102", "Write 202501020000."),
+        (b"202501020304", b"20250102030405", "Write 202501020304."),
+        (b"20150607", b"2015-06-07", "Write 20150607."),
+        (b"tel:01632960003", b"01632 960003", "Write tel:01632960003."),
+        (b"20260302083005+0000", b"20260302083005Z", "Write 20260302083005+0000."),
+        (b"20260302083005+0000", b"20260302083005", "Add the offset, such as +0000."),
+        (b"202501020304", b"soon", ""),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_what_was_probably_meant(old: bytes, new: bytes, mend: str) -> None:
+    (finding, *_) = judge(UPLOAD.body.replace(old, new)).findings
+    assert finding.mend == mend

@@ -111,7 +111,7 @@ def note_declarations(
     }
     for declaration in schemas.reachable(documents.root):
         where = f"{documents.root}: {place(declaration)}"
-        found.reached[place(declaration)] = "element"
+        found.reached[place(declaration)] = found.reached[place(schemas.resolved(declaration))] = "element"
         if declaration not in held:
             found.untried.append(f"{where} is in no valid document")
         if False not in verdicts[declaration, ""]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cpis_reports.checks.reading import (
+    UploadFile,
     acknowledgement_of,
     acknowledgements,
     answered,
@@ -26,9 +27,19 @@ from cpis_reports.checks.reading import (
     uploads,
 )
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
-from cpis_simulator.evidence import FILE_DROP, MARK, Evidence, Record
+from cpis_simulator.evidence import FILE_DROP, MARK, UNANSWERED, Evidence, Record
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.nhs_number import masked
+
+
+def _files(evidence: Evidence, authority: str) -> list[UploadFile]:
+    """The files that the scenario may speak of: those that were left open on purpose, where that was done.
+
+    A product that exports of its own accord may have sent the same child shortly before; that file was answered.
+    """
+    files = uploads(evidence, authority)
+    left = next((r.seq for r in evidence.on(MARK, event=UNANSWERED)), 0)
+    return [f for f in files if f.record.seq > left]
 
 
 def _reply(
@@ -38,7 +49,11 @@ def _reply(
 
     With `own` the code is the one that the file would have if only these numbers were in it.
     """
-    files = uploads(evidence, authority)
+    files = _files(evidence, authority)
+    if last:
+        # What a product sent later of its own accord may still be on its way.
+        answered_ids = {reply.file_id for _, reply in acknowledgements(evidence, authority)}
+        files = [f for f in files if f.upload and f.upload.file_id in answered_ids] or files
     file = (last_file_with if last else file_with)(files, nhs_number)
     if file is None or file.upload is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
@@ -127,7 +142,7 @@ def file_shown(
 )
 def file_not_closed_as_stored(evidence: Evidence, *, authority: str, nhs_number: str, marker_event: str) -> Judgement:
     """The file is not shown as stored, after a later message came through the same folder."""
-    file = file_with(uploads(evidence, authority), nhs_number)
+    file = file_with(_files(evidence, authority), nhs_number)
     if file is None or file.upload is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
     fence = marker_seen(evidence, marker_event)
@@ -179,7 +194,7 @@ def failed_record_shown(
         others: References and numbers of children that must not be on the work-list.
         detail: Code and text behind CPR07, which must be repeated unchanged.
     """
-    file = file_with(uploads(evidence, authority), nhs_number)
+    file = file_with(_files(evidence, authority), nhs_number)
     if file is None or file.upload is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
     pair = acknowledgement_of(evidence, authority, file.upload.file_id)
@@ -260,7 +275,7 @@ def records_shown_stored(
     if isinstance(reply, Judgement):
         return reply
     where = [reply[0].seq]
-    file = file_with(uploads(evidence, authority), nhs_number)
+    file = file_with(_files(evidence, authority), nhs_number)
     if file and file.upload and failed_numbers(file.upload, reply[1]).keys() & {*children.values()}:
         return undecided("harness", "the service refused a record that it should have stored", *where)
     for child_id in children:
@@ -342,7 +357,7 @@ def exception_shown(
         ahead: What is added to that id, for a reply to a file that was never sent.
     """
     if file_of is not None:
-        file = file_with(uploads(evidence, authority), file_of)
+        file = file_with(_files(evidence, authority), file_of)
         if file is None or file.upload is None or not file.upload.file_id.isdigit():
             return no_file(evidence, authority, f"{masked(file_of)} is in no readable file")
         facts = {**facts, "file_id": str(int(file.upload.file_id) + ahead)}
@@ -460,7 +475,7 @@ def alert_shown(
     record, items = found
     file_id = None
     if authority and nhs_number:
-        file = file_with(uploads(evidence, authority), nhs_number)
+        file = file_with(_files(evidence, authority), nhs_number)
         if file is None or file.upload is None:
             return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
         file_id = file.upload.file_id
@@ -508,7 +523,7 @@ def new_number_asked_for(
     evidence: Evidence, *, authority: str, nhs_number: str, child_id: str, others: list[str]
 ) -> Judgement:
     """After CPR05 an alert, or the work-list's next action, asks for the child's new number and for nobody else's."""
-    file = file_with(uploads(evidence, authority), nhs_number)
+    file = file_with(_files(evidence, authority), nhs_number)
     if file is None or file.upload is None:
         return no_file(evidence, authority, f"{masked(nhs_number)} is in no readable file")
     pair = acknowledgement_of(evidence, authority, file.upload.file_id)

@@ -61,7 +61,7 @@ def _write_access(access: NotifiedAccess) -> str:
     )
 
 
-def decode_access_notification(body: bytes) -> AccessNotification:
+def decode_access_notification(document: bytes | etree._Element) -> AccessNotification:
     """Read an access notification; one without accesses is legal (NTF-008).
 
     Raises:
@@ -70,7 +70,7 @@ def decode_access_notification(body: bytes) -> AccessNotification:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000004GB01.
     """
     with blaming("service"):
-        root = read_document(body, MessageKind.ACCESS_NOTIFICATION)
+        root = read_document(document, MessageKind.ACCESS_NOTIFICATION)
         return AccessNotification(
             read_time(pick(root, "effectiveTime")),
             attribute_at(root, "id", "root"),

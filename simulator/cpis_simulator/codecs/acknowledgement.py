@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
+from cpis_simulator.codecs.bounds import FILE_BOUNDS
 from cpis_simulator.codecs.parts import (
+    read_code,
     read_count,
     read_organisation,
     read_subject,
+    write_code,
     write_id,
     write_organisation,
     write_subject,
@@ -22,7 +25,7 @@ from cpis_simulator.codecs.structure import read_document
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.upload import DECLARATION, NAMESPACES, write_record
 from cpis_simulator.codecs.upload_reader import read_record
-from cpis_simulator.codecs.xml import attribute, blaming, fault, local_name, text
+from cpis_simulator.codecs.xml import blaming, fault, local_name, text
 from cpis_simulator.model import Acknowledgement, Coded, Echo, PlanRecord, RecordResult
 from cpis_simulator.vocabulary import OID_RECORD_RESPONSE, MessageKind
 
@@ -45,7 +48,7 @@ def write_acknowledgement(
         echoes: As `write_echo` writes them.
     """
     codes = "".join(
-        f"<acknowledgementFileDetail>{_write_code(code)}</acknowledgementFileDetail>"
+        f"<acknowledgementFileDetail>{write_code('code', code)}</acknowledgementFileDetail>"
         for code in acknowledgement.file_codes
     )
     yield (
@@ -74,17 +77,11 @@ def _write_count(name: str, count: int) -> str:
     return f'<{name}><value value="{count}"/></{name}>\n'
 
 
-def _write_code(code: Coded, name: str = "code") -> str:
-    system = f' codeSystem="{attribute(code.code_system)}"' if code.code_system else ""
-    return f'<{name} code="{attribute(code.code)}"{system} displayName="{attribute(code.display_name)}"/>'
-
-
 def write_result(result: RecordResult) -> str:
     """What became of one record."""
-    plain = _write_code(Coded(result.code, result.display_name, OID_RECORD_RESPONSE))
     # CE has no other place for a second code than its translations (ACK-006).
-    translations = "".join(_write_code(detail, "translation") for detail in result.detail)
-    code = f"{plain[:-2]}>{translations}</code>" if translations else plain
+    translations = "".join(write_code("translation", detail) for detail in result.detail)
+    code = write_code("code", Coded(result.code, result.display_name, OID_RECORD_RESPONSE), translations)
     return (
         f"<acknowledgementRecordDetail>{code}<location>{text(result.location)}</location>"
         "</acknowledgementRecordDetail>\n"
@@ -104,7 +101,7 @@ def write_echo(echo: Echo) -> str:
     )
 
 
-def decode_acknowledgement(body: bytes) -> Acknowledgement:
+def decode_acknowledgement(document: bytes | etree._Element) -> Acknowledgement:
     """Read the reply to an upload file.
 
     Raises:
@@ -113,13 +110,13 @@ def decode_acknowledgement(body: bytes) -> Acknowledgement:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000003GB01.
     """
     with blaming("service"):
-        root = read_document(body, MessageKind.ACKNOWLEDGEMENT)
+        root = read_document(document, MessageKind.ACKNOWLEDGEMENT, FILE_BOUNDS)
         return Acknowledgement(
             creation_time=read_time(pick(root, "creationTime")),
             file_id=attribute_at(root, "id", "extension"),
             quantity=read_count(pick(root, "transmissionQuantity")),
             file_codes=tuple(
-                _read_code(code) for code in pick_all(root, "acknowledgementFile/acknowledgementFileDetail/code")
+                read_code(code) for code in pick_all(root, "acknowledgementFile/acknowledgementFileDetail/code")
             ),
             receiver=read_organisation(pick(root, "communicationFunctionRcv/organisation")),
             stored=read_count(pick(root, "successfulReturnedCP-ISRecords/value")),
@@ -134,10 +131,6 @@ def decode_acknowledgement(body: bytes) -> Acknowledgement:
         )
 
 
-def _read_code(element: etree._Element) -> Coded:
-    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))
-
-
 def _read_result(element: etree._Element) -> RecordResult:
     code = pick(element, "code")
     if (system := code.get("codeSystem")) != OID_RECORD_RESPONSE:
@@ -146,7 +139,7 @@ def _read_result(element: etree._Element) -> RecordResult:
         code.get("code", ""),
         code.get("displayName", ""),
         words(pick(element, "location")),
-        tuple(_read_code(translation) for translation in pick_all(code, "translation")),
+        tuple(read_code(translation) for translation in pick_all(code, "translation")),
     )
 
 

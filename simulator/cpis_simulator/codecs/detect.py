@@ -17,22 +17,23 @@ _KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()} | {
     "Envelope": MessageKind.SOAP,
     "DTSControl": MessageKind.MESH_CONTROL,
 }
-_DOCTYPE: Final = re.compile(rb"<!DOCTYPE(?:[^\[>]|\[.*?\]\s*(?=>))*>", re.DOTALL)
+_DOCTYPE: Final = re.compile(rb"<!DOCTYPE(?:[^\[>]++|\[.*?\]\s*(?=>))*+>", re.DOTALL)
 _START: Final = re.compile(rb"<(?:[\w.\-]{1,100}:)?([\w.\-]{1,100})")
 _MIME: Final = re.compile(rb"(?:MIME-Version|Content-Type|Content-Id)\s*:|--[^\r\n]{1,200}\r?\n(?:[\w-]+\s*:)", re.I)
-HEAD: Final = 65_536
+HEAD: Final = 1024 * 1024
 """Bytes from the beginning that tell what a file is."""
+_WINDOW: Final = 65_536
 
 
 def kind_of(body: bytes) -> MessageKind:
     """The kind of message that bytes claim to be; nothing is parsed or judged."""
-    head = body[:HEAD]
-    if _MIME.match(head.lstrip()):
+    if _MIME.match(body[:_WINDOW].lstrip()):
         return MessageKind.EBXML
-    start = prolog_end(head)
-    if doctype := _DOCTYPE.match(head, start):
-        start = doctype.end() + prolog_end(head[doctype.end() :])
-    found = _START.match(head, start)
+    start = prolog_end(body)
+    # What stands before the root may be long, and does not count.
+    head = body[start : start + _WINDOW]
+    doctype = _DOCTYPE.match(head)
+    found = _START.match(head, prolog_end(head, doctype.end()) if doctype else 0)
     if found is None:
         return MessageKind.UNKNOWN
     kind = _KIND_OF_ROOT.get(found[1].decode("ascii", "replace"), MessageKind.UNKNOWN)

@@ -48,7 +48,7 @@ def _write_number(number: InactiveNumber) -> str:
     )
 
 
-def decode_inactive_notification(body: bytes) -> InactiveNumberNotification:
+def decode_inactive_notification(document: bytes | etree._Element) -> InactiveNumberNotification:
     """Read an inactive-number notification; several replacements for one number are tolerated.
 
     Raises:
@@ -57,7 +57,7 @@ def decode_inactive_notification(body: bytes) -> InactiveNumberNotification:
     Source: CP-IS DMS 1.0-RC5, REPC_MT000005GB01.
     """
     with blaming("service"):
-        root = read_document(body, MessageKind.INACTIVE_NOTIFICATION)
+        root = read_document(document, MessageKind.INACTIVE_NOTIFICATION)
         return InactiveNumberNotification(
             read_time(pick(root, "effectiveTime")),
             attribute_at(root, "id", "root"),

@@ -15,9 +15,9 @@ from typing import Final
 from lxml import etree
 
 from cpis_simulator.codecs.picking import pick, pick_all, words
-from cpis_simulator.codecs.times import read_birth_date, read_plan_date, write_plan_date
-from cpis_simulator.codecs.xml import attribute, fault, local_name, text
-from cpis_simulator.model import LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
+from cpis_simulator.codecs.times import read_birth_date, read_plan_date, write_day, write_plan_date
+from cpis_simulator.codecs.xml import WHITE_SPACE, attribute, fault, local_name, text
+from cpis_simulator.model import Coded, LocalId, Organisation, ProtectionPlan, Subject, SubjectKind, Telecom
 from cpis_simulator.vocabulary import (
     OID_CONTENT_ID,
     OID_LOCAL_ID,
@@ -64,8 +64,8 @@ def read_count(element: etree._Element) -> int:
     Raises:
         DecodeError: With `CPIS-MSG-005` when it is longer than any count can be.
     """
-    value = element.get("value", "").strip()
-    if len(value) > _LONGEST_COUNT:
+    value = element.get("value", "").strip(WHITE_SPACE)
+    if len(value.lstrip("+-")) > _LONGEST_COUNT:
         raise fault(element, local_name(element), "CPIS-MSG-005", expected="a whole number", found=value)
     return int(value)
 
@@ -74,6 +74,24 @@ def write_id(name: str, **values: str | None) -> str:
     """An identifier element from its attributes, those that are None left out."""
     shown = "".join(f' {key}="{attribute(value)}"' for key, value in values.items() if value is not None)
     return f"<{name}{shown}/>"
+
+
+# Codes
+
+
+def read_code(element: etree._Element) -> Coded:
+    """Code, text and system of a coded value (CD and the types made from it); what is not there is empty."""
+    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))
+
+
+def write_code(name: str, code: Coded, inside: str = "") -> str:
+    """A coded value; what is empty is left out."""
+    shown = "".join(
+        f' {key}="{attribute(value)}"'
+        for key, value in (("code", code.code), ("codeSystem", code.code_system), ("displayName", code.display_name))
+        if value
+    )
+    return f"<{name}{shown}>{inside}</{name}>" if inside else f"<{name}{shown}/>"
 
 
 # Blocks
@@ -186,7 +204,7 @@ def read_subject(element: etree._Element, *, agree: bool = True) -> Subject:
 def write_subject(subject: Subject) -> str:
     """A `subject` with its block."""
     name = f"<name><given>{text(subject.given)}</given><family>{text(subject.family)}</family></name>"
-    person = f'<birthTime value="{subject.birth_date:%Y%m%d}"/>{name}'
+    person = f'<birthTime value="{write_day(subject.birth_date)}"/>{name}'
     ids = write_person_ids("id", subject.nhs_number, subject.local_id)
     if subject.kind is SubjectKind.CHILD:
         block, body = CHILD, f"{ids}<childPerson>{person}</childPerson>"

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from lxml import etree
 
+from cpis_simulator.codecs.xml import WHITE_SPACE
 from cpis_simulator.vocabulary import HL7
 
 
@@ -41,4 +42,4 @@ def attribute_at(element: etree._Element, path: str, name: str) -> str:
 
 def words(element: etree._Element) -> str:
     """The text of an element that holds text only; white space around it does not count."""
-    return (element.text or "").strip()
+    return (element.text or "").strip(WHITE_SPACE)

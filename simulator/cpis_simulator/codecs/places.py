@@ -9,8 +9,8 @@ Source: CP-IS rules, sections 1 to 7 and 10a; CP-IS DMS 1.0-RC5, tabular views.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from cpis_simulator.codecs.schema import FOLDER
@@ -228,21 +228,48 @@ _REQUIREMENTS: Final[Mapping[str, str]] = {
 
 
 class ValueForm(NamedTuple):
-    """What a value at a place is, which requirement gives its form, and what it should look like."""
+    """What a value at a place is, which requirement gives its form, and what it should look like.
+
+    `mend` gives what was probably meant, from what was found; nothing where that cannot be told.
+    """
 
     what: str
     requirement: str
     expected: str
-    mend: str = ""
+    mend: Callable[[str], str] = lambda _: ""
+
+
+def _write_time(found: str) -> str:
+    return f"Write {found[:-1]}+0000." if re.fullmatch(r"\d{14}Z", found) else ""
+
+
+def _write_plan_date(found: str) -> str:
+    meant = re.sub(r"\D", "", found.partition("+")[0])[:12].ljust(12, "0")
+    is_date = re.fullmatch(r"(?:19|20)\d\d(?:0[1-9]|1[012])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d", meant)
+    return f"Write {meant}." if is_date else ""
+
+
+def _write_day(found: str) -> str:
+    meant = re.fullmatch(r"(\d{4})\D(\d\d)\D(\d\d)(?:\D.*)?", found)
+    return f"Write {meant[1]}{meant[2]}{meant[3]}." if meant else ""
+
+
+def _write_telephone(found: str) -> str:
+    digits = re.sub(r"[^\d+]", "", found)
+    return f"Write tel:{digits}." if re.fullmatch(r"\+?\d+", digits) else ""
+
+
+def _write_uuid(found: str) -> str:
+    return "Write it in capital letters." if re.fullmatch(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-\w{12}", found) else ""
 
 
 _TIME: Final = ValueForm(
-    "Time",
-    "CPIS-DAT-012",
-    "YYYYMMDD[HH[MM[SS]]] with an offset such as +0000 once hours are given",
+    "Time", "CPIS-DAT-012", "YYYYMMDD[HH[MM[SS]]] with an offset such as +0000 once hours are given", _write_time
 )
-_UUID: Final = ValueForm("Message id", "CPIS-MSG-007", "an upper-case UUID")
-_PLAN_DATE: Final = ValueForm("Plan date", "CPIS-DAT-011", "12 digits YYYYMMDDHHMM, years 1900 to 2099, no offset")
+_UUID: Final = ValueForm("Message id", "CPIS-MSG-007", "an upper-case UUID", _write_uuid)
+_PLAN_DATE: Final = ValueForm(
+    "Plan date", "CPIS-DAT-011", "12 digits YYYYMMDDHHMM, years 1900 to 2099, no offset", _write_plan_date
+)
 _PERSON_ID: Final = ValueForm(
     "Root of a person's id", "CPIS-MSG-008", "2.16.840.1.113883.2.1.4.1 (NHS number) or …3.2.4.18.24 (local id)"
 )
@@ -253,13 +280,15 @@ _VALUE_FORMS: Final[Mapping[str, ValueForm]] = {
     "FileResponse/creationTime/@value": _TIME,
     "creationTime/@value": ValueForm("creationTime", STRUCTURE, "YYYYMMDDHHMMSS"),
     "effectiveTime/@value": _TIME,
-    "birthTime/@value": ValueForm("Birth date", "CPIS-DAT-011", "YYYYMMDD"),
+    "birthTime/@value": ValueForm("Birth date", "CPIS-DAT-011", "YYYYMMDD", _write_day),
     **{
         f"{prefix}{kind}Date/value/@value": _PLAN_DATE
         for prefix in ("lAC", "cPP", "uCP")
         for kind in ("Start", "End", "Delete")
     },
-    "telecom/@value": ValueForm("Telephone number", "CPIS-DAT-015", "tel:, perhaps +, then digits only"),
+    "telecom/@value": ValueForm(
+        "Telephone number", "CPIS-DAT-015", "tel:, perhaps +, then digits only", _write_telephone
+    ),
     "telecom/@use": ValueForm("Use of a telephone", "CPIS-DAT-014", "WP or EC"),
     "id/@root": _UUID,
     "Child/id/@root": _PERSON_ID,
@@ -339,7 +368,8 @@ _FOREIGN: Final = frozenset(
 _FIXED_IN_WRAPPER: Final = frozenset({"classCode", "moodCode", "typeCode", "determinerCode"})
 
 
-def requirement_at(path: Sequence[str]) -> str:
+@lru_cache(maxsize=1024)
+def requirement_at(path: tuple[str, ...]) -> str:
     """What is broken when the thing at a path is missing, too many, or must not stand there."""
     if (rule := _longest(_REQUIREMENTS, path)) is not None:
         return rule
@@ -347,7 +377,7 @@ def requirement_at(path: Sequence[str]) -> str:
     return next((_AUTHORS[name] for name in reversed(path[:-1]) if name in _AUTHORS), STRUCTURE)
 
 
-def value_form(path: Sequence[str]) -> ValueForm:
+def value_form(path: tuple[str, ...]) -> ValueForm:
     """What the value of the attribute at a path is and should look like; the path ends in `@name`."""
     if path[-1][1:] in _FIXED_IN_WRAPPER and path[-2] not in ("acknowledgement", "acknowledgementDetail"):
         return ValueForm(f"{path[-1][1:]} of {path[-2]}", "CPIS-MSG-011", "")

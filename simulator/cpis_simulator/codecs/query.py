@@ -18,7 +18,7 @@ from cpis_simulator.codecs.schema import schema_of
 from cpis_simulator.codecs.structure import require_structure
 from cpis_simulator.codecs.times import read_time, write_time
 from cpis_simulator.codecs.wrapper import read_wrapper, transmission_of, write_control_authors, write_wrapper
-from cpis_simulator.codecs.xml import blaming, fault, local_name, parse_document
+from cpis_simulator.codecs.xml import WHITE_SPACE, blaming, fault, local_name, parse_document
 from cpis_simulator.model import Coded, Query, QueryMessage
 from cpis_simulator.settings import FlagPlace
 from cpis_simulator.vocabulary import HL7, OID_FAULT, MessageKind
@@ -117,9 +117,9 @@ def _is_below_query(element: etree._Element) -> bool:
 def _flag_value(flag: etree._Element) -> bool:
     child = next((e for e in flag if local_name(e) == "value"), None)
     found = flag.get("value") or (child.get("value") if child is not None else None) or flag.text or ""
-    value = _FLAG_VALUES.get(found.strip().lower())
+    value = _FLAG_VALUES.get(found.strip(WHITE_SPACE).lower())
     if value is None:
-        raise fault(flag, _FLAG, "CPIS-QRY-008", expected="true or false", found=found.strip())
+        raise fault(flag, _FLAG, "CPIS-QRY-008", expected="true or false", found=found.strip(WHITE_SPACE))
     return value
 
 
@@ -211,7 +211,7 @@ def _values(element: etree._Element, path: str, attribute: str | None) -> list[s
     """Non-empty values at a path: of an attribute, or of the text inside."""
     found = element.findall(_path(path))
     values = [e.get(attribute) or "" for e in found] if attribute else ["".join(map(str, e.itertext())) for e in found]
-    return [value for value in values if value.strip()]
+    return [value for value in values if value.strip(WHITE_SPACE)]
 
 
 def _missing(item: str) -> Coded:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Final
 
 from cpis_simulator.codecs.parts import CHILD, PLAN_BLOCKS, UNBORN_CHILD
+from cpis_simulator.codecs.xml import WHITE_SPACE
 from cpis_simulator.model import LocalId, PlanRecord, ProtectionPlan, Subject, SubjectKind
 from cpis_simulator.vocabulary import OID_LOCAL_ID, OID_NHS_NUMBER, PlanType
 
@@ -68,8 +69,8 @@ class _Shape:
                 kind,
                 values[number].decode(),
                 _day(values[born]),
-                values[given].decode().strip(),
-                values[family].decode().strip(),
+                values[given].decode().strip(WHITE_SPACE),
+                values[family].decode().strip(WHITE_SPACE),
                 None if local is None else LocalId(values[local].decode(), authority),
             )
             for kind, number, born, given, family, local, authority in self.subjects

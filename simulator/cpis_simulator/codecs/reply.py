@@ -13,10 +13,12 @@ from lxml import etree
 from cpis_simulator.codecs.authors import read_author, write_author
 from cpis_simulator.codecs.parts import (
     ANSWER_BLOCKS,
+    read_code,
     read_count,
     read_organisation,
     read_plan,
     read_subject,
+    write_code,
     write_id,
     write_organisation,
     write_plan,
@@ -47,6 +49,7 @@ ANSWER: Final = "REPC_IN000007GB01"
 QUERY_FAILED: Final = "QUQI_IN010000UK14"
 APPLICATION_ACKNOWLEDGEMENT: Final = "MCCI_IN010000UK13"
 
+_ERROR: Final = '<qualifier code="ER"/>'
 _RESPONSE_CODES: Final = frozenset({"OK", "NF", "ID"})
 
 
@@ -76,16 +79,9 @@ def _write_query_ack(code: str) -> str:
     return f'<queryAck type="QueryAck"><queryResponseCode code="{attribute(code)}"/></queryAck>\n'
 
 
-def _write_code(code: Coded) -> str:
-    return (
-        f'code="{attribute(code.code)}" codeSystem="{attribute(code.code_system)}" '
-        f'displayName="{attribute(code.display_name)}"'
-    )
-
-
 def _write_acknowledgement(type_code: str, answers: str, details: tuple[Coded, ...] = ()) -> str:
     shown = "".join(
-        f'<acknowledgementDetail typeCode="ER"><code {_write_code(detail)}/></acknowledgementDetail>'
+        f'<acknowledgementDetail typeCode="ER">{write_code("code", detail)}</acknowledgementDetail>'
         for detail in details
     )
     return (
@@ -97,7 +93,7 @@ def _write_acknowledgement(type_code: str, answers: str, details: tuple[Coded, .
 def _write_issue(issue: Coded) -> str:
     return (
         '<reason typeCode="RSON"><justifyingDetectedIssueEvent classCode="ALRT" moodCode="EVN">'
-        f'<code {_write_code(issue)}><qualifier code="ER"/></code></justifyingDetectedIssueEvent></reason>\n'
+        f"{write_code('code', issue, _ERROR)}</justifyingDetectedIssueEvent></reason>\n"
     )
 
 
@@ -219,7 +215,7 @@ def _read_acknowledgement(root: etree._Element) -> tuple[str, str, tuple[Coded, 
     _check_type(element, "Type of the acknowledgement", ("AA", "AE", "AR"))
     for detail in pick_all(element, "acknowledgementDetail"):
         _check_type(detail, "Type of a detail", ("ER", "WG", "IF"))
-    details = tuple(_read_code(code) for code in pick_all(element, "acknowledgementDetail/code"))
+    details = tuple(read_code(code) for code in pick_all(element, "acknowledgementDetail/code"))
     return element.get("typeCode", ""), attribute_at(element, "messageRef/id", "root"), details
 
 
@@ -229,10 +225,4 @@ def _check_type(element: etree._Element, what: str, types: tuple[str, ...]) -> N
 
 
 def _read_issues(root: etree._Element) -> tuple[Coded, ...]:
-    return tuple(
-        _read_code(code) for code in pick_all(root, "ControlActEvent/reason/justifyingDetectedIssueEvent/code")
-    )
-
-
-def _read_code(element: etree._Element) -> Coded:
-    return Coded(element.get("code", ""), element.get("displayName", ""), element.get("codeSystem", ""))
+    return tuple(read_code(code) for code in pick_all(root, "ControlActEvent/reason/justifyingDetectedIssueEvent/code"))

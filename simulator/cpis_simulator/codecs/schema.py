@@ -2,9 +2,10 @@
 
 Theory of operation: the files in `schemas/` accept what the official CP-IS schemas of release candidate 5 accept, and
 nothing else; `tests/simulator/test_schemas_official.py` holds the two against each other, and
-docs/decisions/0005 says why they are ours. A file too large to hold is judged in pieces: its header with
-`header_schema`, each record with `record_schema`; together they say what the schema of the whole file says, but for a
-file without any record.
+docs/decisions/0005 says why they are ours. A large upload is judged in pieces: its header with `header_schema`, each
+record with `record_schema`; together they say what the schema of the whole file says, but for a file without any
+record. Pieces also bound the time: for each error libxml2 counts the element's siblings, so that a whole file with
+16,000 wrong records takes seconds, and one with ten times as many a hundred times as long.
 
 A schema says nothing of a document type declaration or of entities: hand it what `codecs.xml` has parsed. Hints in
 `xsi:schemaLocation` are never followed, so that judging reads no file and opens no connection.

@@ -18,6 +18,7 @@ from typing import Final
 
 from lxml import etree
 
+from cpis_simulator.codecs.bounds import MESSAGE_BOUNDS, Bounds
 from cpis_simulator.codecs.places import (
     FIXED_ATTRIBUTES,
     STRUCTURE,
@@ -29,7 +30,7 @@ from cpis_simulator.codecs.places import (
     value_form,
 )
 from cpis_simulator.codecs.schema import Schema, schema_of
-from cpis_simulator.codecs.xml import line_of, local_name, parse_document, path_of, shortened
+from cpis_simulator.codecs.xml import WHITE_SPACE, line_of, local_name, parse_document, path_of, shortened
 from cpis_simulator.errors import DecodeError, Fault
 from cpis_simulator.vocabulary import HL7, LOCALISATION, ROOT_OF_KIND, MessageKind
 
@@ -45,17 +46,21 @@ _SAID: Final = re.compile(r"Element '(?P<element>[^']*)'(?:, attribute '(?P<attr
 _EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( (?P<names>.*) \)")
 _MISSING_ATTRIBUTE: Final = re.compile(r"The attribute '([^']*)' is required but missing")
 _FIXED_VALUE: Final = re.compile(r"fixed value constraint '([^']*)'")
+_FACET: Final = re.compile(r"(the pattern '[^']*'|the set \{[^}]*\})\.?\s*$")
+_LONGEST_SAID: Final = 200
 _STEP: Final = re.compile(r"([^/\[\]]+)(?:\[(\d+)\])?")
 _OURS: Final = (f"{{{HL7}}}", f"{{{LOCALISATION}}}")
 
 
-def read_document(body: bytes, kind: MessageKind) -> etree._Element:
+def read_document(
+    document: bytes | etree._Element, kind: MessageKind, bounds: Bounds = MESSAGE_BOUNDS
+) -> etree._Element:
     """The root of a document that fits the schema of its kind.
 
     Raises:
         DecodeError: When it is no XML document that we read, or breaks the schema.
     """
-    root = parse_document(body)
+    root = parse_document(document, bounds=bounds) if isinstance(document, bytes) else document
     require_structure(root, schema_of(kind))
     return root
 
@@ -89,7 +94,8 @@ def look_behind(element: etree._Element, schema: Schema) -> tuple[list[Fault], e
     faults: dict[tuple[str, str, str], Fault] = {}
     made: list[etree._Element] = []
     for _ in range(_MOST_MENDS):
-        problems = [p for p in _problems(shown, schema) if not any(_is_in(p.element, m) for m in made)]
+        left = _problems(shown, schema)
+        problems = [p for p in left if not any(_is_in(p.element, m) for m in made)]
         for fault in (p.fault for p in problems):
             faults.setdefault((fault.xpath, fault.requirement, fault.what), fault)
         mended = [p for p in problems if p.mend is not None]
@@ -99,7 +105,9 @@ def look_behind(element: etree._Element, schema: Schema) -> tuple[list[Fault], e
             assert problem.mend is not None, "the others were left out"
             if (new := problem.mend()) is not None:
                 made.append(new)
-    unsound = [p.element for p in _problems(shown, schema)] + made
+    else:
+        left = _problems(shown, schema)
+    unsound = [p.element for p in left] + made
     return list(faults.values()), shown, frozenset(path_of(e) for e in unsound)
 
 
@@ -173,7 +181,7 @@ def _attribute_problem(element: etree._Element, clark: str, what: str) -> _Probl
         form.what,
         expected=form.expected or (fixed[1] if fixed else _plain(what)),
         found=element.get(clark) or "nothing",
-        mend=form.mend,
+        mend=form.mend(element.get(clark) or ""),
     )
     return _Problem(fault, element)
 
@@ -289,12 +297,12 @@ def _missing(parent: etree._Element, expected: Sequence[str], before: etree._Ele
 
 def _content_problem(element: etree._Element) -> _Problem:
     if not len(element):
-        text = (element.text or "").strip()
+        text = (element.text or "").strip(WHITE_SPACE)
         return _Problem(
             _fault(element, STRUCTURE, f"Text in {local_name(element)}", expected="none", found=text), element
         )
     strays = (element.text, *(child.tail for child in element))
-    stray = next((text.strip() for text in strays if text and text.strip()), "")
+    stray = next((found for text in strays if text and (found := text.strip(WHITE_SPACE))), "")
     if not stray:
         said = f"Elements inside {local_name(element)}"
         return _Problem(_fault(element, STRUCTURE, said, expected="text", found=local_name(element[0])), element)
@@ -350,5 +358,7 @@ def _namespace(clark: str) -> str:
 
 
 def _plain(said: str) -> str:
-    """libxml2's own words without namespaces, where we have none of our own."""
-    return re.sub(r"\{[^}]*\}", "", said).strip().removesuffix(".")
+    """libxml2's own words without namespaces and values, where we have none of our own."""
+    if (found := _FACET.search(said)) is not None:
+        return found[1]
+    return shortened(re.sub(r"\{[^}]*\}", "", said).strip().removesuffix("."), _LONGEST_SAID)

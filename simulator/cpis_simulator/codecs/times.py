@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from lxml import etree
 
-from cpis_simulator.codecs.xml import fault
+from cpis_simulator.codecs.xml import WHITE_SPACE, fault
 
 _TIME = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d+))?)?)?)?)?)?([+-]\d{2}(?:\d{2})?)?", re.ASCII
@@ -25,17 +25,23 @@ def write_time(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone, but a message time needs its offset")
-    return f"{moment:%Y%m%d%H%M%S%z}"[:19]
+    return f"{write_day(moment)}{moment:%H%M%S%z}"[:19]
 
 
 def write_wrapper_time(moment: datetime) -> str:
     """A wrapper's creationTime: 14 digits without offset, as Spine traffic has it."""
-    return f"{moment:%Y%m%d%H%M%S}"
+    return f"{write_day(moment)}{moment:%H%M%S}"
 
 
 def write_plan_date(moment: datetime) -> str:
     """A plan date: 12 digits to the minute, no offset."""
-    return f"{moment:%Y%m%d%H%M}"
+    return f"{write_day(moment)}{moment:%H%M}"
+
+
+def write_day(day: date) -> str:
+    """Eight digits `YYYYMMDD`."""
+    # Where the C library decides, %Y cuts the zeroes of a year before 1000.
+    return f"{day.year:04}{day:%m%d}"
 
 
 def read_time(element: etree._Element) -> datetime:
@@ -47,7 +53,7 @@ def read_time(element: etree._Element) -> datetime:
     Raises:
         DecodeError: With `CPIS-DAT-012` when it is no time or has hours but no offset.
     """
-    value = element.get("value", "").strip()
+    value = element.get("value", "").strip(WHITE_SPACE)
     moment = parse_time(value)
     if moment is None:
         raise fault(
@@ -77,9 +83,12 @@ def parse_time(value: str) -> datetime | None:
     try:
         zone = UTC if offset is None else _zone(offset)
         micros = int((fraction or "0")[:6].ljust(6, "0"))
-        return datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, micros, zone)
-    except ValueError:
+        moment = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, micros, zone)
+        # At either end of the calendar an offset can leave it, and then no other clock could show the moment.
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return moment
 
 
 def _zone(offset: str) -> timezone:
@@ -96,7 +105,7 @@ def read_plan_date(element: etree._Element) -> datetime:
     Raises:
         DecodeError: With `CPIS-MSG-013` when the calendar has no such day.
     """
-    value = element.get("value", "").strip()
+    value = element.get("value", "").strip(WHITE_SPACE)
     try:
         return datetime(int(value[:4]), int(value[4:6]), int(value[6:8]), int(value[8:10]), int(value[10:12]))
     except ValueError as error:
@@ -109,7 +118,7 @@ def read_birth_date(element: etree._Element) -> date:
     Raises:
         DecodeError: With `CPIS-DAT-011` when it is no day, with `CPIS-DAT-012` when it has hours but no offset.
     """
-    value = element.get("value", "").strip()
+    value = element.get("value", "").strip(WHITE_SPACE)
     try:
         day = date(int(value[:4]), int(value[4:6]), int(value[6:8])) if len(value) >= 8 else None
     except ValueError:

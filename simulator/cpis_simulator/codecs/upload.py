@@ -110,7 +110,7 @@ def peek_header(body: bytes) -> tuple[str, int]:
         if not going:
             break
     file_id, quantity = found.get("id", ""), found.get("transmissionQuantity", "")
-    if not file_id or not re.fullmatch(r"\s*\+?[0-9]{1,18}\s*", quantity):
+    if not file_id or not re.fullmatch(r"[ \t\n\r]*\+?[0-9]{1,18}[ \t\n\r]*", quantity):
         return UNREADABLE
     return file_id, int(quantity)
 

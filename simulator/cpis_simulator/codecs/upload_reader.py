@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
+from cpis_simulator.codecs.bounds import FILE_BOUNDS
 from cpis_simulator.codecs.parts import read_count, read_organisation, read_plan, read_subject
 from cpis_simulator.codecs.picking import attribute_at, pick
 from cpis_simulator.codecs.record_shapes import RecordShapes
@@ -85,7 +86,7 @@ class UploadReader:
         self.count = 0
         self._agree = content_id
         self._go_on = go_on
-        self._gate = DocumentGate()
+        self._gate = DocumentGate(FILE_BOUNDS)
         self._parser = PieceParser(_RECORD, most_between=MAX_RECORD_BYTES)
         self._schema = record_schema()
         self._shapes = RecordShapes() if shapes else None
@@ -167,8 +168,9 @@ class UploadReader:
         # nothing stands open behind it.
         self._between = bool(elements) and len(elements[-1]) > 0
         source = data.lstrip() if after_a_record and self._between and len(elements) == 1 else b""
+        lines += data.count(b"\n", 0, len(data) - len(source))
         for element in elements:
-            yield self._read(element, source, lines + data.count(b"\n", 0, len(data) - len(source)))
+            yield self._read(element, source, lines)
             self._drop(element)
 
     def _read(self, element: etree._Element, source: bytes, lines: int) -> Read:
@@ -209,12 +211,7 @@ class UploadReader:
         self._opening = f"<File{declared}>".encode()
         try:
             require_structure(root, header_schema())
-            self.header = UploadHeader(
-                read_time(pick(root, "creationTime")),
-                attribute_at(root, "id", "extension"),
-                read_count(pick(root, "transmissionQuantity")),
-                read_organisation(pick(root, "communicationFunctionSnd/organisation")),
-            )
+            self.header = read_header(root)
         except DecodeError as error:
             if not self._go_on:
                 raise
@@ -227,6 +224,20 @@ class UploadReader:
             return read_record(element[0], agree=self._agree)
         except DecodeError as error:
             return FaultyRecord(error.faults, _nhs_number_of(element))
+
+
+def read_header(root: etree._Element) -> UploadHeader:
+    """What stands before the records, from a root that fits the schema.
+
+    Raises:
+        DecodeError: When a value of it cannot be held.
+    """
+    return UploadHeader(
+        read_time(pick(root, "creationTime")),
+        attribute_at(root, "id", "extension"),
+        read_count(pick(root, "transmissionQuantity")),
+        read_organisation(pick(root, "communicationFunctionSnd/organisation")),
+    )
 
 
 def _itself(element: etree._Element) -> etree._Element:

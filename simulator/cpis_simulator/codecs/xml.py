@@ -1,8 +1,8 @@
 """Parsing XML that strangers wrote, and escaping what we write.
 
-Theory of operation: a document is refused before libxml2 sees it when its bytes are not UTF-8 or when its prolog
-holds a document type declaration, so that no entity is ever defined. libxml2's own limits (256 levels, 10 MB for a text
-or an attribute) stop the rest; whatever goes wrong comes out as one `DecodeError`.
+Theory of operation: a document is refused before libxml2 sees it when it is out of bounds, when its bytes are not UTF-8
+or when its prolog holds a document type declaration, so that no entity is ever defined. libxml2's own limit of 256
+levels stops the rest; whatever goes wrong comes out as one `DecodeError`.
 
 Source: CP-IS rules MSG-001 and MSG-002.
 """
@@ -18,14 +18,15 @@ from typing import Any, Final
 
 from lxml import etree
 
+from cpis_simulator.codecs.bounds import MESSAGE_BOUNDS, Bounds, Gauge
 from cpis_simulator.errors import DecodeError
 
-MAX_BYTES: Final = 512 * 1024 * 1024
-"""No document is larger; the edges have tighter limits of their own."""
+WHITE_SPACE: Final = " \t\n\r"
+"""As XML defines it. Python's own idea of it has more, such as the no-break space, which is text to a schema."""
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([^"']*)["']""")
-_SKIPPED = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_SKIPPED = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _STEP = re.compile(r"([^/\[]+)(?:\[(\d+)\])?")
 _PLACE = re.compile(r", line \d+, column \d+$")
 _LINE = re.compile(r"\bline (\d+)")
@@ -142,12 +143,10 @@ def blaming(party: str) -> Iterator[None]:
         raise
 
 
-def prolog_end(body: bytes) -> int:
+def prolog_end(body: bytes, start: int = 0) -> int:
     """Where the first thing stands that is neither white space, comment nor processing instruction."""
-    position = len(_BOM) if body.startswith(_BOM) else 0
-    while found := _SKIPPED.match(body, position):
-        position = found.end()
-    return position
+    found = _SKIPPED.match(body, len(_BOM) if not start and body.startswith(_BOM) else start)
+    return found.end() if found else start
 
 
 def has_document_type(body: bytes) -> bool:
@@ -155,7 +154,7 @@ def has_document_type(body: bytes) -> bool:
     return body.startswith(b"<!DOCTYPE", prolog_end(body))
 
 
-def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_BYTES) -> etree._Element:
+def parse_document(body: bytes, *, party: str = "unknown", bounds: Bounds = MESSAGE_BOUNDS) -> etree._Element:
     """Parse one XML document and nothing else.
 
     Comments and processing instructions are left out of the tree.
@@ -163,20 +162,14 @@ def parse_document(body: bytes, *, party: str = "unknown", max_bytes: int = MAX_
     Args:
         body: The whole document as received.
         party: Who wrote it, for the blame.
-        max_bytes: A larger document is refused unread.
+        bounds: A document that breaks one of them is refused unread.
 
     Raises:
         DecodeError: With `CPIS-MSG-001` when it is no well-formed UTF-8 document of bounded size, with
             `CPIS-MSG-002` when it has a document type declaration.
     """
     with blaming(party):
-        if len(body) > max_bytes:
-            raise DecodeError(
-                "Document too large",
-                requirement="CPIS-MSG-001",
-                expected=f"at most {max_bytes} bytes",
-                found=len(body),
-            )
+        Gauge(bounds).take(body)
         refuse_prolog(body)
         Utf8Gate().check(body, last=True)
         # A parser is made for each call: lxml locks a shared one, and a failed parse must leave nothing behind.
@@ -193,7 +186,7 @@ def refuse_prolog(body: bytes) -> None:
     Raises:
         DecodeError: With `CPIS-MSG-001` or `CPIS-MSG-002`.
     """
-    if not body.strip():
+    if not body or body.isspace():
         raise DecodeError("Empty file", requirement="CPIS-MSG-001", expected="one XML document")
     if (found := _other_encoding(body)) is not None:
         raise DecodeError(
@@ -257,10 +250,11 @@ class Utf8Gate:
 
 
 class DocumentGate:
-    """Lets a document through piece by piece, unless its encoding or its prolog is refused."""
+    """Lets a document through piece by piece, unless it is out of bounds, or its encoding or its prolog is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         """At the beginning."""
+        self._gauge = Gauge(bounds)
         self._utf8 = Utf8Gate()
         self._head: bytes | None = b""
 
@@ -270,6 +264,7 @@ class DocumentGate:
         Raises:
             DecodeError: With `CPIS-MSG-001` or `CPIS-MSG-002`.
         """
+        self._gauge.take(piece)
         if self._head is not None:
             self._head += piece
             if prolog_end(self._head) + len(b"<!DOCTYPE") > len(self._head) < _LONGEST_PROLOG:
@@ -322,15 +317,16 @@ class PieceParser:
         except (etree.XMLSyntaxError, ValueError) as error:
             raise _ill_formed(error, self.lines_before) from error
         # A prefix that is not declared is told at the end only, when nobody knows any more how to count its line.
-        if len(log := self._parser.feed_error_log):
-            raise _ill_formed(log[0], self.lines_before)
+        for entry in self._parser.feed_error_log:
+            if entry.level >= etree.ErrorLevels.ERROR:
+                raise _ill_formed(entry, self.lines_before)
         elements = [element for _, element in self._parser.read_events() if isinstance(element, etree._Element)]
         if elements:
             self._since = 0
         elif self._since > self._most_between:
             raise DecodeError(
                 "Part of the file too large",
-                requirement="CPIS-MSG-005",
+                requirement="CPIS-MSG-001",
                 expected=f"at most {self._most_between} bytes in a record, and before the first",
             )
         return elements
@@ -362,8 +358,15 @@ _OPTIONS: Final[dict[str, Any]] = {
 def _ill_formed(error: object, lines_before: int = 0) -> DecodeError:
     """The refusal of what libxml2 says: an exception of its, or an entry of its log."""
     line = getattr(error, "lineno", None) or getattr(error, "line", None) or 0
+    if "Excessive depth" in str(said := getattr(error, "msg", None) or getattr(error, "message", None) or error):
+        return DecodeError(
+            "Elements within elements too deep",
+            requirement="CPIS-MSG-001",
+            line=line + lines_before if line else 0,
+            expected="at most 256 levels",
+        )
     # libxml2's own numbers are wrong where a part of the document did not come by.
-    said = _PLACE.sub("", str(getattr(error, "msg", None) or getattr(error, "message", None) or error))
+    said = _PLACE.sub("", str(said))
     said = _LINE.sub(lambda found: f"line {int(found[1]) + lines_before}", said)
     return DecodeError(
         "Not a well-formed XML document",

@@ -14,6 +14,7 @@ from lxml import etree
 
 from cpis_simulator.codecs.access_notification import decode_access_notification
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
+from cpis_simulator.codecs.bounds import FILE_BOUNDS, MESSAGE_BOUNDS, Bounds, gathered
 from cpis_simulator.codecs.control_file import decode_control_file
 from cpis_simulator.codecs.detect import EBXML_HEADER, HEAD, kind_of
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
@@ -37,6 +38,11 @@ _KIND_OF_ROOT: Final = {root: kind for kind, root in ROOT_OF_KIND.items()}
 _INTERACTIONS: Final = frozenset(
     {MessageKind.QUERY, MessageKind.RESPONSE, MessageKind.QUERY_FAILED, MessageKind.APPLICATION_ACKNOWLEDGEMENT}
 )
+_BOUNDS: Final = {
+    MessageKind.ACKNOWLEDGEMENT: FILE_BOUNDS,
+    # Encoded for transfer, a payload has no tags by which its runs could be measured.
+    MessageKind.EBXML: Bounds(MESSAGE_BOUNDS.max_bytes, MESSAGE_BOUNDS.max_nodes, max_run=MESSAGE_BOUNDS.max_bytes),
+}
 MOST_FINDINGS: Final = 10_000
 """Findings that a verdict keeps; a large file with a fault in each record has more than anybody reads."""
 
@@ -48,8 +54,10 @@ class Verdict:
     Attributes:
         kind: What it claims to be, or had to be.
         valid: No finding is an error.
-        findings: The first thing to mend first: what concerns the whole file, then in the order of the document.
-        omitted: How many more findings there were than are kept.
+        findings: The first thing to mend first: of an upload those of the header, then of the file as
+            a whole, then of each record; otherwise in the order of the document.
+        omitted: How many more findings there were than are kept; what the first fault of a record hides is not looked
+            for any more by then.
         records: Of an upload: how many it holds.
     """
 
@@ -93,31 +101,33 @@ def judge_pieces(pieces: Iterable[bytes], kind: MessageKind | None = None, how: 
     """As `judge`, for a file that comes in pieces; an upload of any size is judged in bounded memory."""
     how = how or Judging()
     coming = iter(pieces)
-    head = b""
-    while len(head) < HEAD and (piece := next(coming, None)) is not None:
-        head += piece
+    begun = bytearray()
+    while len(begun) < HEAD and (piece := next(coming, None)) is not None:
+        begun += piece
+    head = bytes(begun)
     kind = kind or kind_of(head)
-    gathered = _Gathered(how.most)
+    kept = _Kept(how.most)
     records: int | None = None
     if kind is MessageKind.UPLOAD:
-        judging = UploadJudge(checks=how.checks)
+        judging = UploadJudge(checks=how.checks, thorough=lambda: not kept.is_full())
         try:
             for piece in chain([head], coming):
-                gathered.take(judging.feed(piece))
-            gathered.take(judging.close())
-            gathered.take_first(judging.whole())
+                kept.take(judging.feed(piece))
+            kept.take(judging.close())
+            kept.take_before_records(judging.whole())
         except DecodeError as error:
-            gathered.take_first(finding_of(fault) for fault in error.faults)
+            kept.take_first(finding_of(fault) for fault in error.faults)
         records = judging.records
     else:
         try:
-            gathered.take(_judge_whole(b"".join((head, *coming)), kind, how))
+            body = gathered(chain([head], coming), _BOUNDS.get(kind, MESSAGE_BOUNDS))
+            kept.take(_judge_whole(body, kind, how))
         except DecodeError as error:
-            gathered.take_first(finding_of(fault) for fault in error.faults)
-    return gathered.verdict(kind, records)
+            kept.take_first(finding_of(fault) for fault in error.faults)
+    return kept.verdict(kind, records)
 
 
-class _Gathered:
+class _Kept:
     """Findings as they come, up to a number."""
 
     def __init__(self, most: int) -> None:
@@ -125,6 +135,9 @@ class _Gathered:
         self._kept: list[Finding] = []
         self._omitted = 0
         self._errors = 0
+
+    def is_full(self) -> bool:
+        return self._omitted > 0
 
     def take(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -136,9 +149,16 @@ class _Gathered:
 
     def take_first(self, findings: Iterable[Finding]) -> None:
         """What concerns the whole file stands before everything else that was found."""
-        first = list(findings)
-        self._errors += sum(finding.severity == ERROR for finding in first)
-        self._kept = [*first, *self._kept]
+        self._insert(0, list(findings))
+
+    def take_before_records(self, findings: Iterable[Finding]) -> None:
+        """What concerns the number of records and the like stands behind the faults of the header."""
+        place = next((n for n, f in enumerate(self._kept) if f.record is not None), len(self._kept))
+        self._insert(place, list(findings))
+
+    def _insert(self, place: int, findings: list[Finding]) -> None:
+        self._errors += sum(finding.severity == ERROR for finding in findings)
+        self._kept[place:place] = findings
 
     def verdict(self, kind: MessageKind, records: int | None) -> Verdict:
         return Verdict(kind, not self._errors, tuple(self._kept), self._omitted, records)
@@ -151,18 +171,18 @@ def _judge_whole(body: bytes, kind: MessageKind, how: Judging) -> Iterable[Findi
         return _judge_soap(body, how)
     if kind is MessageKind.MESH_CONTROL:
         return check_control_file(decode_control_file(body))
-    root = parse_document(body)
+    root = parse_document(body, bounds=_BOUNDS.get(kind, MESSAGE_BOUNDS))
     if kind in _INTERACTIONS:
         return _judge_interaction(root, kind, how)
     if kind in _PAYLOADS:
-        return _with_lines(root, _PAYLOADS[kind](body))
+        return _with_lines(root, _PAYLOADS[kind](root))
     raise fault(root, "No CP-IS message has this root", "CPIS-MSG-003", found=local_name(root))
 
 
-_PAYLOADS: Final[dict[MessageKind, Callable[[bytes], list[Finding]]]] = {
-    MessageKind.ACKNOWLEDGEMENT: lambda body: check_acknowledgement(decode_acknowledgement(body)),
-    MessageKind.ACCESS_NOTIFICATION: lambda body: check_access_notification(decode_access_notification(body)),
-    MessageKind.INACTIVE_NOTIFICATION: lambda body: check_inactive_notification(decode_inactive_notification(body)),
+_PAYLOADS: Final[dict[MessageKind, Callable[[etree._Element], list[Finding]]]] = {
+    MessageKind.ACKNOWLEDGEMENT: lambda root: check_acknowledgement(decode_acknowledgement(root)),
+    MessageKind.ACCESS_NOTIFICATION: lambda root: check_access_notification(decode_access_notification(root)),
+    MessageKind.INACTIVE_NOTIFICATION: lambda root: check_inactive_notification(decode_inactive_notification(root)),
 }
 
 

@@ -32,7 +32,8 @@ MOST_BYTES: Final = 75_000_000
 
 _TELEPHONE: Final = re.compile(r"tel:\+?[0-9]*")
 _ODS_CODE: Final = re.compile(r"[A-Z0-9]{2,10}")
-_SENDER: Final = "/File/communicationFunctionSnd/organisation"
+SENDER: Final = "/File/communicationFunctionSnd/organisation"
+"""Where the header of an upload names the authority."""
 
 
 # Records
@@ -272,7 +273,7 @@ def check_authority(
 
 def check_header(header: UploadHeader | Upload, *, checks: Collection[BusinessCheck] = ALL_CHECKS) -> list[Finding]:
     """Judge the authority's contact data; a fault here fails every record of the file (DAT-014)."""
-    return check_authority(header.sender, _SENDER, checks=checks)
+    return check_authority(header.sender, SENDER, checks=checks)
 
 
 # The file

@@ -110,22 +110,26 @@ class DriverClient:
             request: Its request shape.
             within: Seconds for the whole call.
         """
-        body = request.model_dump_json().encode()
+        return self.send(operation, request.model_dump_json().encode(), within=within)
+
+    def send(self, operation: str, body: bytes, *, within: float) -> DriverReply:
+        """Ask with these bytes as the request, whatever they are."""
         try:
             reply = post(f"{self.url}/{operation}", body, headers=self._headers, within=within)
         except Unreachable as error:
-            return _without_answer(CallStatus.UNREACHABLE, None, str(error))
+            return without_answer(CallStatus.UNREACHABLE, None, str(error))
         except TimedOut as error:
-            return _without_answer(CallStatus.TIMED_OUT, None, str(error))
-        return _read(reply)
+            return without_answer(CallStatus.TIMED_OUT, None, str(error))
+        return read_reply(reply, f"HTTP {reply.status}")
 
 
-def _without_answer(status: CallStatus, code: int | None, reason: str) -> DriverReply:
+def without_answer(status: CallStatus, code: int | None, reason: str) -> DriverReply:
+    """What came of a call to which there was no JSON answer."""
     return DriverReply(status, code, reason=reason, text=json.dumps({"reason": reason}, ensure_ascii=False))
 
 
-def _read(reply: HttpReply) -> DriverReply:
-    """An HTTP answer as the driver API means it."""
+def read_reply(reply: HttpReply, shown: str) -> DriverReply:
+    """An answer as the driver API means it; `shown` is its status in words."""
     try:
         text = reply.body.decode() or "{}"
         body = json.loads(text)
@@ -134,9 +138,9 @@ def _read(reply: HttpReply) -> DriverReply:
     status = CallStatus.ANSWERED if reply.status == 200 else _STATUS_OF.get(reply.status, CallStatus.FAILED)
     if not isinstance(body, dict):
         found = reply.body[:80].decode("utf-8", "replace")
-        reason = f"HTTP {reply.status} with a body that is no JSON object, beginning {found!r}"
-        return _without_answer(CallStatus.FAILED if reply.status == 200 else status, reply.status, reason)
-    reason = "" if reply.status == 200 else str(body.get("reason") or f"HTTP {reply.status} without a reason")
+        reason = f"{shown} with a body that is no JSON object, beginning {found!r}"
+        return without_answer(CallStatus.FAILED if reply.status == 200 else status, reply.status, reason)
+    reason = "" if reply.status == 200 else str(body.get("reason") or f"{shown} without a reason")
     return DriverReply(status, reply.status, body, reason, text)
 
 
