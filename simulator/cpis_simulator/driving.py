@@ -645,9 +645,7 @@ AUTHORITY_OPERATIONS: Final = (
 
 CARE_OPERATIONS: Final = (
     Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
-    Operation(
-        "look-up", LookUp, LookUpResult, "Look a person up by NHS number; returns when the lookup is over.", True
-    ),
+    Operation("look-up", LookUp, LookUpResult, "Look a person up by NHS number.", True),
     Operation("begin-look-up", LookUp, LookUpReference, "Look a person up without waiting for the answer."),
     Operation("shown", LookUpReference, LookUpResult, "What is shown of such a lookup at this moment."),
 )
