@@ -524,7 +524,8 @@ AnswerTurn = Literal[
 ]  # fmt: skip
 ReplyTurn = Literal["normal", "none", "twice", "swapped", "wrong-reference", "broken", "cut", "reset", "slow"]
 PayloadTurn = Literal[
-    "as-is", "utf-16", "cut", "empty", "document-type", "internal-entity", "external-entity", "deep", "prefixed",
+    "as-is", "utf-16", "cut", "empty", "document-type", "internal-entity", "external-entity", "multiplied-entities",
+    "deep", "prefixed",
 ]  # fmt: skip
 
 

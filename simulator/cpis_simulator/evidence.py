@@ -26,6 +26,9 @@ CONTROL: Final = "control"
 PAYLOAD_ALTERED: Final = "payload altered"
 """In a `weather` header: the message inside is the harness's, not the service's own."""
 
+BY_CHANCE: Final = " by chance"
+"""How a `weather` header ends where the weather was drawn at random and is no part of what a scenario is about."""
+
 PRESENT: Final = "present-scenario"
 """Header of a record that belongs to an earlier scenario than the one that was being played; it names the latter."""
 

@@ -315,6 +315,8 @@ def test_a_kind_is_a_turn_that_can_be_changed() -> None:
     turn = resolved(Turn(weather="late-reply", reply_delay_s=9))
     assert (turn.weather, turn.reply_delay_s, turn.answer) == ("late-reply", 9, "normal")
     assert resolved(Turn(answer="lost")).weather == "scripted"
+    whole = Turn.model_validate_json(Turn(weather="fault-206").model_dump_json())
+    assert (resolved(whole).answer, resolved(whole).codes) == ("fault", [206])
 
 
 @pytest.mark.parametrize("turn", [Turn(weather="hail"), Turn(weather="storm")])

@@ -105,6 +105,23 @@ def _looked_up(evidence: Evidence, query: QueryMessage, records: Sequence[Record
     return LookedUp(requests, query, found[0], found[1], weather, found[2])
 
 
+def queries(evidence: Evidence) -> list[tuple[Record, bytes]]:
+    """The HL7 message of each request, as bytes, whether or not it can be read."""
+    found = []
+    for record in evidence.on(LOOKUP, phase="request"):
+        try:
+            body, content_type = evidence.body(record), record.headers.get("content-type", "")
+            if is_multipart(content_type):
+                payload = decode_ebxml(body, content_type).payload
+            else:
+                payload = etree.tostring(decode_soap(body).body_element)
+        except DecodeError:
+            continue
+        if payload is not None:
+            found.append((record, payload))
+    return found
+
+
 def opened(evidence: Evidence, record: Record) -> tuple[str, etree._Element]:
     """The id of an envelope, and the HL7 message in it.
 

@@ -196,6 +196,8 @@ def _understand_answer(question: Question, answer: Answer) -> LookUpResult:
     numbers |= {access.nhs_number for access in answer.accesses}
     if numbers != {question.nhs_number}:
         return unknown(question, "the answer is about another NHS number")
+    if min(answer.total_records, answer.total_accesses) < 0:
+        return unknown(question, "the answer has a negative total")
     today = question.asked.date()
     plans = [_shown_plan(held, plan) for held in answer.records for plan in held.record.plans]
     plans.sort(key=lambda plan: texts.is_past(plan, on=today))

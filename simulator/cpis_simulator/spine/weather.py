@@ -20,7 +20,7 @@ from typing import Final
 from cpis_simulator.codecs.soap import encode_soap_fault
 from cpis_simulator.driving import Turn, Weather
 from cpis_simulator.errors import ConfigError, HarnessError
-from cpis_simulator.evidence import PAYLOAD_ALTERED
+from cpis_simulator.evidence import BY_CHANCE, PAYLOAD_ALTERED
 from cpis_simulator.spine.answers import HttpAnswer, soap_faults
 
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
@@ -88,7 +88,8 @@ def resolved(turn: Turn) -> Turn:
         if turn.weather:
             raise unknown_kind(turn.weather)
         return turn.model_copy(update={"weather": "scripted"})
-    return kind.model_copy(update={name: getattr(turn, name) for name in turn.model_fields_set})
+    said = {n: value for n, info in Turn.model_fields.items() if (value := getattr(turn, n)) != info.default}
+    return kind.model_copy(update=said)
 
 
 def unknown_kind(name: str) -> ConfigError:
@@ -116,7 +117,8 @@ def drawn(weather: Weather, number: int) -> Turn | None:
     rng = random.Random(f"{weather.seed}:{number}")
     if not kinds or rng.random() >= weather.share:
         return None
-    return KINDS[rng.choice(kinds)]
+    turn = KINDS[rng.choice(kinds)]
+    return turn.model_copy(update={"weather": turn.weather + BY_CHANCE})
 
 
 def mark_of(turn: Turn) -> str:
@@ -216,6 +218,7 @@ def _prefixed(payload: bytes) -> bytes:
     return body.replace(b">\n<", b">\r\n\t<!-- the harness's weather -->\r\n<")
 
 
+_LAUGHS: Final = "<!ENTITY a0 'lol'>" + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 10))
 _DEPTH: Final = 100_000
 
 _FORMS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
@@ -228,6 +231,7 @@ _FORMS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "external-entity": lambda payload: _typed(
         payload, ' [<!ENTITY weather SYSTEM "file:///etc/hostname">]', b"&weather;"
     ),
+    "multiplied-entities": lambda payload: _typed(payload, f" [{_LAUGHS}]", b"&a9;"),
     "deep": lambda payload: _ROOT.sub(lambda m: b"<d>" * _DEPTH + m[0], payload, count=1),
     "prefixed": _prefixed,
 }
