@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, evidence, serving, suite, uploads
+from bench import codecs, edge, evidence, lookups, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
+    "edge": edge.measured,
     "evidence": evidence.measured,
+    "lookups": lookups.measured,
     "serving": serving.measured,
     "suite": suite.measured,
     "uploads": uploads.measured,

@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from cpis_cli.tls_options import Ca, Cert, Key, client_tls, inbox_tls
+
 
 def care(
     url: Annotated[str, typer.Option(help="Address of the service that is asked.")],
-    config: Annotated[Path | None, typer.Option(help="Configuration; its settings say how long to wait.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration: [care.tls], and its settings say how long to wait.")
+    ] = None,
+    cert: Cert = None,
+    key: Key = None,
+    ca: Ca = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the driver API, 0 for any free one.")] = 0,
     profile: Annotated[str, typer.Option(help="How it asks: sync, reliable or express.")] = "sync",
@@ -40,10 +47,13 @@ def care(
 
     start_logging()
     try:
-        settings = load_config(config).settings
+        read = load_config(config)
+        settings = read.settings
+        tls = client_tls(read, cert, key, ca)
         client = CareHost(
             url,
             timeout or settings.query.client_timeout,
+            tls=tls,
             sender=Sender(party, profile=profile_named(profile)),
             time_scale=settings.transport.time_scale,
         )
@@ -53,7 +63,9 @@ def care(
             parts.callback(server.stop)
             ready: dict[str, object] = {"event": "ready", "url": server.url}
             if profile != "sync":
-                inbox = HttpServer(client.inbox, host=host, port=reply_port, limits=settings.transport)
+                inbox = HttpServer(
+                    client.inbox, host=host, port=reply_port, limits=settings.transport, tls=inbox_tls(tls)
+                )
                 parts.callback(inbox.stop)
                 ready["reply_url"] = f"{inbox.start().url}/"
             server.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import get_args
 import typer
 
 from cpis_fixtures.processes import ENDS_WITH_INPUT
+from cpis_simulator.apps.memory import collect_seldom
 from cpis_simulator.errors import ConfigError, CpisError
 from cpis_simulator.settings import Profile
 
@@ -26,13 +26,6 @@ def _wait_for_end_of_input(told: threading.Event) -> None:
     while os.read(0, 1024):
         pass
     told.set()
-
-
-def _collect_seldom() -> None:
-    """Have Python look for circular garbage less often; a large upload makes next to none, but many small values."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def fail(command: str, error: CpisError) -> typer.Exit:
@@ -54,22 +47,25 @@ def profile_named(profile: str) -> Profile:
     raise ConfigError("--profile", expected="sync, reliable or express", found=profile)
 
 
-def run_until_told(ready: dict[str, object], stop: Callable[[], None]) -> None:
+def run_until_told(
+    ready: dict[str, object], stop: Callable[[], None], *, check: Callable[[], None] = lambda: None
+) -> None:
     """Print the ready line, wait for SIGTERM or Ctrl-C, then stop cleanly.
 
-    A part of a run also ends when the run is no more: its standard input is a pipe that nobody else holds open.
+    `check` is called every second and raises what must end it. A part of a run also ends when the run is no more: its
+    standard input is a pipe that nobody else holds open.
     """
     told = threading.Event()
     if os.environ.get(ENDS_WITH_INPUT):
         threading.Thread(target=_wait_for_end_of_input, args=(told,), daemon=True).start()
     for name in ("SIGTERM", "SIGINT"):
         signal.signal(getattr(signal, name), lambda *_: told.set())
-    _collect_seldom()
+    collect_seldom()
     try:
         print(json.dumps(ready), flush=True)
         # A wait without a time limit cannot be interrupted on Windows.
         while not told.wait(1.0):
-            pass
+            check()
     finally:
         stop()
         sys.stdout.flush()

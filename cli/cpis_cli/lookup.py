@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cpis_cli.tls_options import Ca, Cert, Key, client_tls, inbox_tls
 
 if TYPE_CHECKING:
     from cpis_simulator.driving import LookUpResult
 
 FORMATS = ("text", "json")
-DEFAULT_URL = "http://127.0.0.1:4433"
+DEFAULT_HOST = "127.0.0.1:4433"
 
 
 def lookup(
     nhs_number: Annotated[str, typer.Argument(help="Whom to look up; a number of the test range.")],
-    url: Annotated[str, typer.Option(help="Address of the service.")] = DEFAULT_URL,
+    url: Annotated[
+        str | None, typer.Option(help=f"Address of the service; default https or http://{DEFAULT_HOST}.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration with [care.tls].")] = None,
+    cert: Cert = None,
+    key: Key = None,
+    ca: Ca = None,
     profile: Annotated[str, typer.Option(help="sync, reliable or express.")] = "sync",
     reply_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port that takes the reply, unless sync: as the directory has it.")
@@ -40,6 +49,7 @@ def lookup(
 
     from cpis_cli.hosting import HARNESS_ERROR, fail, profile_named
     from cpis_fixtures.care_settings import care_setting
+    from cpis_fixtures.config import load_config
     from cpis_simulator.apps.care_host import CareHost
     from cpis_simulator.care.client import Sender
     from cpis_simulator.driving import LookUp
@@ -53,17 +63,20 @@ def lookup(
     try:
         asking = care_setting(setting)
         request = LookUp(nhs_number=nhs_number, author=asking.author(), silent=True if silent else asking.silent)
-        client = CareHost(url, timeout, sender=Sender(party, profile=profile_named(profile)))
+        tls = client_tls(load_config(config), cert, key, ca)
+        address = url or f"{'http' if tls is None else 'https'}://{DEFAULT_HOST}"
+        client = CareHost(address, timeout, tls=tls, sender=Sender(party, profile=profile_named(profile)))
         with ExitStack() as parts:
             parts.callback(client.stop)
             if profile != "sync":
-                parts.enter_context(HttpServer(client.inbox, port=reply_port, threads=2))
+                parts.enter_context(HttpServer(client.inbox, port=reply_port, threads=2, tls=inbox_tls(tls)))
             result, unanswered = client.ask(request)
     except CpisError as error:
         raise fail("lookup", error) from error
     typer.echo(result.model_dump_json(indent=2) if format == "json" else _as_text(result))
     if unanswered is not None:
-        typer.echo(f"cpis lookup: {unanswered}. Is `cpis serve` running there?", err=True)
+        hint = "" if unanswered.mend else ". Is `cpis serve` running there?"
+        typer.echo(f"cpis lookup: {unanswered}{hint}", err=True)
         raise typer.Exit(HARNESS_ERROR)
     if result.status not in ("found", "no-record"):
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ import typer
 
 from cpis_cli.authority import authority
 from cpis_cli.care import care
+from cpis_cli.certs import certs
 from cpis_cli.compare import compare
 from cpis_cli.driver import driver
 from cpis_cli.generate import generate
@@ -51,7 +52,8 @@ def cpis(
 
 
 for command in (
-    run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements,
+    run, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps, lint,
+    requirements,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")

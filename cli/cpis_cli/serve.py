@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cpis_cli.tls_options import Ca, Cert, Key, server_tls
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,10 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port of the directory API, 0 for any free.")
     ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Serve plain HTTP, for a test network only.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes; only 1 in this version.")] = 1,
+    cert: Cert = None,
+    key: Key = None,
+    ca: Ca = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port, one a core.")] = 1,
     load_upload: Annotated[list[Path] | None, typer.Option(help="Upload files to store before the start.")] = None,
     drop: Annotated[Path | None, typer.Option(help="Root of the drop folders; default ./drop.")] = None,
     store: Annotated[str | None, typer.Option(help="File or URL of the store; default a new one each time.")] = None,
@@ -41,6 +46,8 @@ def serve(
 
     Prints one JSON line with its addresses once it accepts connections, and logs to standard error. Ends on Ctrl-C.
 
+    Clients speak TLS 1.2 or 1.3 and show a certificate, unless --no-tls or the configuration says otherwise.
+
     Example: cpis serve --no-tls --port 4433 --load-upload upload.xml
     """
     import tempfile
@@ -49,9 +56,9 @@ def serve(
     from cpis_fixtures.config import load_config
     from cpis_simulator.apps.logs import start_logging
     from cpis_simulator.apps.service_host import Places, ServiceHost
+    from cpis_simulator.apps.service_workers import ServiceWorkers
     from cpis_simulator.errors import CpisError
 
-    _check_what_is_built(no_tls=no_tls, workers=workers)
     start_logging()
     try:
         read = load_config(config)
@@ -66,10 +73,16 @@ def serve(
                 port=port,
                 control_port=control_port,
                 directory_port=directory_port,
+                tls=None if no_tls else server_tls(read, cert, key, ca),
             )
-            service = ServiceHost(settings, authorities, places, read.parties())
+            uploads = (*(load_upload or ()), *(more_uploads or ()))
+            if workers > 1:
+                several = ServiceWorkers(settings, authorities, places, workers, uploads, read.parties())
+                run_until_told(several.ready, several.stop, check=several.check)
+                return
+            service = ServiceHost(settings, authorities, places, parties=read.parties())
             try:
-                for path in (*(load_upload or ()), *(more_uploads or ())):
+                for path in uploads:
                     service.load_upload(path)
                 ready = service.serve()
             except BaseException:
@@ -78,20 +91,6 @@ def serve(
             run_until_told(ready, service.stop)
     except CpisError as error:
         raise fail("serve", error) from error
-
-
-def _check_what_is_built(*, no_tls: bool, workers: int) -> None:
-    """Refuse what this version cannot do, rather than do something else."""
-    if not no_tls:
-        typer.echo(
-            "cpis serve: this version serves plain HTTP only, and Spine speaks TLS. Add --no-tls to say that you know "
-            "(on a test network, with made-up data).",
-            err=True,
-        )
-        raise typer.Exit(2)
-    if workers != 1:
-        typer.echo(f"cpis serve: --workers: expected 1, found {workers}. More are not built yet.", err=True)
-        raise typer.Exit(2)
 
 
 def _settings(config: Config, pds_unknown: str | None) -> Settings:

@@ -117,14 +117,25 @@ class Party:
 
 
 def care_party(
-    key: str, ods_code: str, name: str, asids: Iterable[str], endpoint: str, cpa_id: str, terms: Terms = EXPRESS
+    key: str,
+    ods_code: str,
+    name: str,
+    asids: Iterable[str],
+    endpoint: str,
+    cpa_id: str,
+    terms: Terms = EXPRESS,
+    *,
+    fqdn: str | None = None,
 ) -> Party:
-    """A party that takes every reply to a query at one place."""
+    """A party that takes every reply to a query at one place; without `fqdn` its name is that place's host."""
     contracts = tuple(Contract(interaction, cpa_id, endpoint, terms) for interaction in REPLIES)
-    return Party(key, ods_code, name, tuple(asids), urlsplit(endpoint).hostname or "", contracts)
+    host = urlsplit(endpoint).hostname or ""
+    return Party(key, ods_code, name, tuple(asids), host if fqdn is None else fqdn, contracts)
 
 
 CARE_PARTY_KEY: Final = "RX0-0000001"
+CARE_FQDN: Final = "care.example.test"
+"""The name in the care certificate that `cpis certs` makes."""
 CARE_ASID: Final = "999999000101"
 """System id of the mock care client, where the author is a person."""
 
@@ -141,6 +152,7 @@ def default_parties(scheme: str = "http", terms: Terms = EXPRESS) -> tuple[Party
             f"{scheme}://127.0.0.1:4434/",
             "S2001A0000002",
             terms,
+            fqdn=CARE_FQDN,
         ),
         care_party(
             "RX0-0000002",
@@ -150,6 +162,7 @@ def default_parties(scheme: str = "http", terms: Terms = EXPRESS) -> tuple[Party
             f"{scheme}://127.0.0.1:4435/",
             "S2001A0000003",
             terms,
+            fqdn=CARE_FQDN,
         ),
     )
 
@@ -187,6 +200,14 @@ class Directory:
 def directory_of(*parties: Party) -> Directory:
     """A directory of these parties; a later one replaces an earlier one of the same key."""
     return Directory({party.key: party for party in parties})
+
+
+def is_named(names: Iterable[str], fqdn: str) -> bool:
+    """A certificate with these names is that of a host; `*` stands for one label at the front."""
+    wanted = fqdn.lower().rstrip(".")
+    parent = wanted.partition(".")[2]
+    candidates = {name.lower().rstrip(".") for name in names}
+    return wanted in candidates or bool(parent and f"*.{parent}" in candidates)
 
 
 def check_address(address: str, allowed: Iterable[str] = ()) -> None:

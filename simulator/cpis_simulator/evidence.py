@@ -36,6 +36,10 @@ UNANSWERED: Final = "unanswered"
 """Mark from which on the service leaves the authority's files unanswered, for the harness to answer them itself."""
 
 
+# Made once: `json.dumps` makes one for each line.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of evidence.
@@ -48,7 +52,8 @@ class Record:
     * lookup: `exchange` (unique id) and `phase`: `request` and `response`, what was answered at once, with `status`; of
       an asynchronous one also each try of the `reply` and its `reply-answer`, with `try`, `outcome` and `reason`, or
       that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to
-      the exchange, which is nobody's fault.
+      the exchange, which is nobody's fault. Over TLS `tls`, `cipher` and `client-…` (subject, names, fingerprint) on
+      the request. `handshake`: a client was refused before its first request; `reason`, `text`, `peer`.
     * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
@@ -82,7 +87,7 @@ class Record:
             "sha256": self.sha256,
             "previous": self.previous,
         }
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _ENCODER.encode(value).encode() + b"\n"
 
 
 def present_scenario(record: Record) -> str | None:

@@ -150,8 +150,15 @@ class TransportSettings(Group):
         frozenset[str], Field(description="Hosts beside this machine that replies may be posted to")
     ] = frozenset()
     time_scale: Annotated[float, Field(gt=0, description="Divides the durations of every contract")] = 1.0
-    handshake_s: Annotated[float, Field(gt=0)] = 5.0
-    headers_s: Annotated[float, Field(gt=0)] = 10.0
+    certificate_name: Annotated[
+        Literal["off", "party"],
+        Field(description="Whether a client's certificate must have the name of its party in the directory, else 403"),
+    ] = "off"
+    max_head: Annotated[int, Field(gt=0, description="Bytes of request line and headers; more is 431 or 414")] = 65_536
+    handshake_s: Annotated[float, Field(gt=0, description="Seconds for a whole TLS handshake, from its first byte")] = (
+        5.0
+    )
+    headers_s: Annotated[float, Field(gt=0, description="Seconds until the first byte, and for all headers")] = 10.0
     body_s: Annotated[float, Field(gt=0, description="Seconds for a whole request body, and for its answer")] = 30.0
     max_connections: Annotated[int, Field(gt=0)] = 512
 

@@ -153,7 +153,6 @@ def test_nobody_there_is_exit_3_and_the_status_unknown() -> None:
     ("command", "arguments", "said"),
     [
         (serve, [], "--no-tls"),
-        (serve, ["--no-tls", "--workers", "2"], "--workers: expected 1, found 2"),
         (serve, ["--no-tls", "--authority", "Q01"], "Unknown authority: expected one of Z99, Z98, Z97, found Q01"),
         (serve, ["--no-tls", "--pds-unknown", "guess"], "expected learn or refuse, found guess"),
         (serve, ["--no-tls", "--config", "absent.toml"], "absent.toml"),

@@ -12,8 +12,12 @@ from cpis_simulator.care.client import Question, prepare
 from cpis_simulator.codecs.soap import QUERY_ACTION
 from cpis_simulator.evidence import Record
 from cpis_simulator.settings import Settings, TransportSettings
+from cpis_simulator.transport.http_connection import TLS_PEER
+from cpis_simulator.transport.http_server import HttpServer
+from cpis_simulator.transport.tls import Certificate, TlsPeer
 from tests.simulator.lookup_examples import CHILD, NOW, ToldService, answer, ids, looked_up, now
 from tests.simulator.spine_examples import Memory, MemoryDesk, request
+from tests.simulator.wire import exchange_raw
 
 
 class Kept:
@@ -55,7 +59,7 @@ def call(
     method: str = "POST",
     path: str = "/any/path",
     content_type: str = "text/xml",
-    **environment: str,
+    **environment: object,
 ) -> tuple[str, dict[str, str], bytes]:
     told: list[Any] = []
     environ: dict[str, Any] = {
@@ -140,11 +144,18 @@ def test_too_large_a_body_is_refused_with_the_status_that_is_set() -> None:
     assert b"larger than 10 bytes" in body
 
 
-def test_a_body_of_no_length_is_refused_and_a_chunked_one_is_read() -> None:
+def test_a_request_that_says_no_length_is_refused() -> None:
     status, _, body = call(endpoint(ToldService(answer())), query(), CONTENT_LENGTH="")
     assert (status, b"Content-Length is missing" in body) == ("411 Length Required", True)
-    chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "Chunked"}
-    assert call(endpoint(ToldService(answer())), query(), **chunked)[0] == "200 OK"
+
+
+def test_a_chunked_request_is_read_on_the_wire() -> None:
+    body = query()
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nSOAPAction: {QUERY_ACTION}\r\nContent-Type: text/xml\r\n"
+    chunked = f"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{len(body):x}\r\n".encode()
+    with HttpServer(endpoint(ToldService(answer())), threads=1) as server:
+        answered = exchange_raw(server.port, head.encode() + chunked + body + b"\r\n0\r\n\r\n")
+    assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_reply_may_leave_when_the_acknowledgement_has() -> None:
@@ -175,6 +186,7 @@ def test_a_reply_is_tied_to_the_evidence_of_its_lookup() -> None:
 
 def test_facts_of_the_connection_stand_in_the_evidence() -> None:
     journal = Kept()
-    call(endpoint(ToldService(answer()), journal), query(), SSL_PROTOCOL="TLSv1.3", SSL_CLIENT_S_DN="CN=localhost")
+    peer = TlsPeer("TLSv1.3", "TLS_AES_256_GCM_SHA384", Certificate("CN=care", ("care.example.test",), "AB"))
+    call(endpoint(ToldService(answer()), journal), query(), **{TLS_PEER: peer})
     headers = journal.records[0][3]
-    assert (headers["tls"], headers["certificate"]) == ("TLSv1.3", "CN=localhost")
+    assert (headers["tls"], headers["client-names"]) == ("TLSv1.3", "care.example.test")

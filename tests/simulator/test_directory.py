@@ -11,6 +11,7 @@ from cpis_simulator.directory import (
     check_address,
     default_parties,
     directory_of,
+    is_named,
     read_duration,
     spine_party,
     write_duration,
@@ -121,3 +122,17 @@ def test_days_are_read_as_well() -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no duration"):
         read_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("names", "fqdn", "named"),
+    [
+        (("care.example.test",), "CARE.example.test.", True),
+        (("*.example.test",), "care.example.test", True),
+        (("*.example.test",), "a.care.example.test", False),
+        (("elsewhere.example.test",), "care.example.test", False),
+        ((), "care.example.test", False),
+    ],
+)
+def test_a_certificate_is_that_of_a_host_by_its_names(names: tuple[str, ...], fqdn: str, named: bool) -> None:
+    assert is_named(names, fqdn) is named

@@ -149,3 +149,12 @@ def test_a_lane_with_a_broken_chain_is_not_joined(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"one"', b'"eno"'))
     with pytest.raises(HarnessError, match="seq 2"):
         join([lane.folder], tmp_path / "all")
+
+
+def test_half_a_body_that_a_crash_left_is_made_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    body = tmp_path / "bodies" / hashlib.sha256(b"<File/>").hexdigest()
+    body.write_bytes(b"<Fi")
+    mark(journal, "file", body=b"<File/>")
+    assert body.read_bytes() == b"<File/>"
+    assert [p.name for p in (tmp_path / "bodies").iterdir()] == [body.name]

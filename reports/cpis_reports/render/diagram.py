@@ -130,6 +130,8 @@ def label(record: Record) -> str:
     if record.channel == LOOKUP:
         if headers.get("phase") == "response":
             return f"answer {headers.get('status', '')}".strip()
+        if headers.get("phase") == "handshake":
+            return f"refused: {headers.get('reason', '')}"
         return "query"
     if record.channel == DRIVER and headers.get("phase") == "response":
         return f"{headers.get('operation', '')}: {headers.get('status', '')}"

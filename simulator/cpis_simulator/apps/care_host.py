@@ -6,7 +6,6 @@ Nobody waits for CP-IS who does not want to: a lookup can be begun and looked at
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,9 +19,10 @@ from cpis_simulator.care.client import Question, Sender, prepare, understand, un
 from cpis_simulator.care.correspondence import Correspondence
 from cpis_simulator.care.texts import PENDING
 from cpis_simulator.driving import LookUp, LookUpReference, LookUpResult, Nothing, Version
-from cpis_simulator.errors import CpisError
+from cpis_simulator.errors import ConfigError, CpisError
 from cpis_simulator.spine.answers import soap_fault
-from cpis_simulator.transport.http_client import HttpReply, TimedOut, Unreachable, check_url, post
+from cpis_simulator.transport.http_client import HttpReply, TimedOut, TlsFailed, Unreachable, check_url, post
+from cpis_simulator.transport.tls import ClientTls, client_context
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ class CareHost:
     Args:
         service_url: Base address of the service.
         timeout_s: Seconds until a lookup is given up (setting `query.client_timeout`).
+        tls: Our certificate, and the authorities that the service's comes from; for an `https` address.
         now: The client's time.
         ids: Gives upper-case UUIDs.
         sender: Who sends, and in what profile.
         time_scale: Divides the durations of the contract (setting `transport.time_scale`).
-        context: Whom to trust and what certificate to show, where the service's address has `https`.
 
     Raises:
-        ConfigError: When the address is none.
+        ConfigError: When the address is none, or a file for TLS cannot be used, or would not be.
     """
 
     def __init__(
@@ -60,20 +60,24 @@ class CareHost:
         service_url: str,
         timeout_s: float,
         *,
+        tls: ClientTls | None = None,
         now: Callable[[], datetime] = utc_now,
         ids: Callable[[], str] = new_id,
         sender: Sender | None = None,
         time_scale: float = 1.0,
-        context: ssl.SSLContext | None = None,
     ) -> None:
         """Nothing is connected until a lookup."""
         check_url(service_url)
         self._url = service_url.rstrip("/")
         self._timeout_s = timeout_s
+        is_secure = service_url.lower().startswith("https:")
+        if tls is not None and not is_secure:
+            mend = "Use https://, or leave the certificates out."
+            raise ConfigError("Certificates for a plain address", where=service_url, mend=mend)
+        self._tls = client_context(tls or ClientTls()) if is_secure else None
         self._now = now
         self._ids = ids
         self._sender = sender or Sender()
-        self._context = context
         self._letters = Correspondence(self._sender, timedelta(seconds=timeout_s), time_scale)
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lookup")
@@ -148,6 +152,10 @@ class CareHost:
             LOG.warning("event=lookup_unanswered event_id=%s reason=%r", question.event_id, str(error))
             return unknown(question, error.what.lower()), error
         result = understand(question, reply.status, reply.body)
+        if result.status == "unknown" and reply.status != 200 and reply.content_type.startswith("text/plain"):
+            # Not of the service but of what stands before it; its words say what to mend.
+            said = reply.body.decode("utf-8", "replace").strip()[:200]
+            result = unknown(question, f"HTTP status {reply.status}: {said}")
         LOG.info("event=lookup event_id=%s status=%s", question.event_id, result.status)
         return result, None
 
@@ -167,8 +175,10 @@ class CareHost:
                     question.body,
                     headers=question.headers(),
                     within=within,
-                    context=self._context,
+                    tls=self._tls,
                 )
+            except TlsFailed:
+                raise
             except Unreachable:
                 if not left or time.monotonic() + BROKEN_PAUSE_S > deadline:
                     raise

@@ -24,6 +24,8 @@ from cpis_simulator.spine.answers import SYSTEM_FAILURE, HttpAnswer, oversize_fa
 from cpis_simulator.spine.exchange import Desk, Exchange, Surroundings
 from cpis_simulator.spine.intake import Incoming
 from cpis_simulator.transport import breaking
+from cpis_simulator.transport.http_connection import TLS_PEER, Cut
+from cpis_simulator.transport.tls import TlsPeer, facts
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -32,8 +34,6 @@ ABOUT: Final = (
     b"POST a QUPC_IN000006GB01 query to any path: in a SOAP 1.1 envelope, or as an ebXML multipart message; see docs.\n"
     b"This is a simulator with made-up data, not an NHS service.\n"
 )
-
-_PIECE: Final = 1 << 16
 
 
 class Serving(Protocol):
@@ -69,11 +69,9 @@ class _Answered:
         elif answer.harm == "slow":
             yield from breaking.dripping(answer.body, answer.after_bytes)
         else:
-            connection = breaking.served_connection()
             if answer.harm != "lost":
                 yield answer.body[: answer.after_bytes]
-            (breaking.reset if answer.harm == "reset" else breaking.cut)(connection)
-            self.close()
+            raise Cut(reset=answer.harm == "reset")
 
     def close(self) -> None:
         """Let what follows begin."""
@@ -126,39 +124,40 @@ class LookUpEndpoint:
         if method != "POST":
             return soap_fault(SYSTEM_FAILURE, "Only POST is answered here", status=405, client=True)
         length = environ.get("CONTENT_LENGTH") or ""
-        if not length and "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+        if not length:
             return soap_fault(SYSTEM_FAILURE, "Content-Length is missing", status=411, client=True)
         if int(length or 0) > self._transport.max_body:
-            _drain(environ["wsgi.input"])
             return oversize_fault(self._transport.max_body, int(self._transport.oversize))
         return None
 
     def _recorded(self, environ: dict[str, Any], body: bytes) -> HttpAnswer:
         """Answer a body, with evidence on both sides of it."""
         exchange = self._ids()
+        peer: TlsPeer | None = environ.get(TLS_PEER)
         incoming = Incoming(
             path=str(environ.get("PATH_INFO", "")),
             content_type=str(environ.get("CONTENT_TYPE", "")),
             soap_action=environ.get("HTTP_SOAPACTION"),
             body=body,
+            certificate_names=peer.certificate.names if peer is not None and peer.certificate is not None else None,
         )
         headers = {
             "exchange": exchange,
             "path": incoming.path,
             "content-type": incoming.content_type,
             "soap-action": incoming.soap_action or "",
-            **{name: str(environ[key]) for name, key in _TLS_FACTS.items() if environ.get(key)},
+            **facts(peer),
         }
         kept = self._keep("care", "service", {"phase": "request", **headers}, body)
         answer = self._answer(incoming, exchange, kept.scenario if kept else None)
         status = str(answer.status)
-        facts = {"phase": "response", "exchange": exchange, "status": status, "content-type": answer.content_type}
-        facts["outcome"] = answer.outcome
+        response = {"phase": "response", "exchange": exchange, "status": status, "content-type": answer.content_type}
+        response["outcome"] = answer.outcome
         if answer.soap_action:
-            facts["soap-action"] = answer.soap_action
+            response["soap-action"] = answer.soap_action
         if answer.weather:
-            facts |= {"weather": answer.weather, "harm": answer.harm}
-        self._keep("service", "care", facts, answer.body)
+            response |= {"weather": answer.weather, "harm": answer.harm}
+        self._keep("service", "care", response, answer.body)
         LOG.info(
             "event=lookup exchange=%s action=%s outcome=%s status=%s weather=%s",
             exchange, clean_action(incoming.soap_action)[:100], answer.outcome, status, answer.weather or "none",
@@ -181,19 +180,3 @@ class LookUpEndpoint:
         if self._journal is None:
             return None
         return self._journal.append(LOOKUP, sender=sender, receiver=receiver, headers=headers, body=body)
-
-
-_TLS_FACTS: Final = {
-    "tls": "SSL_PROTOCOL",
-    "cipher": "SSL_CIPHER",
-    "certificate": "SSL_CLIENT_S_DN",
-    "issuer": "SSL_CLIENT_I_DN",
-    "serial": "SSL_CLIENT_M_SERIAL",
-}
-"""Facts of the connection that the server puts into the environment, by the header that keeps them."""
-
-
-def _drain(stream: Any) -> None:
-    """Read and drop a body, so that its sender gets to read the answer."""
-    while stream.read(_PIECE):
-        pass

@@ -49,7 +49,7 @@ class ReplySender:
         journal: Where evidence goes, if anywhere.
         transport: How long a client may take.
         real_now: Real time, by which replies are due.
-        context: Whom to trust and what certificate to show, for addresses with `https`.
+        tls: Our side of TLS for addresses with `https`.
         post: Does the posting.
     """
 
@@ -59,7 +59,7 @@ class ReplySender:
         journal: Journal | None,
         transport: TransportSettings,
         real_now: Callable[[], datetime],
-        context: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None = None,
         post: Callable[..., HttpReply] = post,
     ) -> None:
         """Nothing is sent before `start`."""
@@ -68,7 +68,7 @@ class ReplySender:
         self._timeout_s = transport.reply_timeout
         self.lease = timedelta(seconds=transport.reply_timeout + transport.reply_delay) + _MARGIN
         self._real_now = real_now
-        self.context = context
+        self._tls = tls
         self._post = post
         self._reserved: dict[int, OutgoingReply] = {}
         self._soon: list[tuple[datetime, int, OutgoingReply]] = []
@@ -233,7 +233,13 @@ class ReplySender:
             harm = Harm(cast(Literal["cut", "reset", "slow"], reply.harm), reply.after_bytes)
         try:
             answer = self._post(
-                reply.address, reply.body, headers=headers, within=self._timeout_s, context=self.context, harm=harm
+                reply.address,
+                reply.body,
+                headers=headers,
+                within=self._timeout_s,
+                tls=self._tls,
+                server_name=reply.server_name,
+                harm=harm,
             )
         except (Unreachable, TimedOut) as error:
             return Outcome(Event.FAULTED, str(error)), None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.directory import TERMS, Party, RegisteredAuthority, default_parties
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
+from cpis_simulator.evidence import LOOKUP
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
 from cpis_simulator.spine.answers import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
 from cpis_simulator.transport.http_server import HttpServer
+from cpis_simulator.transport.tls import ClientTls, HandshakeFailure, ServerTls, client_context
 from cpis_simulator.vocabulary import FileCode
 
 LOG: Final = logging.getLogger(__name__)
@@ -40,7 +43,12 @@ DIRECTORY_THREADS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the service listens and keeps things. `evidence` None: no evidence is written."""
+    """Where the service listens and keeps things.
+
+    Attributes:
+        evidence: None: no evidence is written.
+        tls: Of the lookup endpoint; None for plain HTTP.
+    """
 
     drop: Path
     store_url: str
@@ -49,6 +57,34 @@ class Places:
     port: int = 0
     control_port: int = 0
     directory_port: int = 0
+    tls: ServerTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of several processes on the same store and ports does; the first does what only one can do.
+
+    Attributes:
+        number: Counted from 0; the first serves the folders, the directory and the control API.
+        of: How many there are.
+        token: Of the control API; None to make one.
+        is_anew: It takes the place of one that has ended, beside others that go on.
+    """
+
+    number: int = 0
+    of: int = 1
+    token: str | None = None
+    is_anew: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        """It serves the folders, the directory and the control API."""
+        return self.number == 0
+
+    @property
+    def has_others(self) -> bool:
+        """It is one of several."""
+        return self.of > 1
 
 
 class ServiceHost:
@@ -58,6 +94,7 @@ class ServiceHost:
         settings: Every choice about the service.
         authorities: Who may share.
         places: Ports, folders and store.
+        share: Of the work, where several processes do it.
         parties: Care systems of the directory, beside those that are always there.
 
     Raises:
@@ -69,12 +106,14 @@ class ServiceHost:
         settings: Settings,
         authorities: Sequence[RegisteredAuthority],
         places: Places,
+        share: Share = Share(),
         parties: Sequence[Party] = (),
     ) -> None:
         """Bind the ports and open the store and the folders; requests are answered after `serve`."""
         self._settings = settings
         self._authorities = tuple(authorities)
-        self.token = secrets.token_urlsafe(24)
+        self._share = share
+        self.token = share.token or secrets.token_urlsafe(24)
         with ExitStack() as undo:
             journal = Journal(places.evidence) if places.evidence else None
             if journal is not None:
@@ -87,31 +126,20 @@ class ServiceHost:
                 journal,
                 new_id,
                 utc_now,
-                serves_folders=True,
-                parties=(*default_parties(terms=TERMS[settings.transport.reply_profile]), *parties),
+                serves_folders=share.is_first,
+                parties=(*_bundled_parties(settings, places), *parties),
+                tls=_reply_context(places.tls),
             )
             undo.callback(self.node.stop)
             self._endpoint = self._listen(places, journal)
             undo.callback(self._endpoint.stop)
             self.node.listens_at(self._endpoint.url)
-            self._directory = HttpServer(
-                directory_app(self.node.directory, settings.transport.time_scale),
-                host=places.host,
-                port=places.directory_port,
-                limits=settings.transport,
-                threads=DIRECTORY_THREADS,
-            )
-            undo.callback(self._directory.stop)
-            self._control = HttpServer(
-                control_app(self.node, self.token),
-                host=places.host,
-                port=places.control_port,
-                limits=settings.transport,
-                max_body=MAX_BODY,
-                threads=CONTROL_THREADS,
-            )
-            undo.callback(self._control.stop)
-            self.node.start()
+            self._control = self._listen_for_control(places) if share.is_first else None
+            self._directory = self._listen_for_directory(places) if share.is_first else None
+            for server in (self._control, self._directory):
+                if server is not None:
+                    undo.callback(server.stop)
+            self.node.start(adopts_replies=share.is_first and not share.is_anew)
             self._parts = undo.pop_all()
 
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
@@ -126,7 +154,36 @@ class ServiceHost:
             # With another status than 413 the endpoint itself refuses; only far larger ones are not even read.
             max_body=transport.max_body if transport.oversize == "413" else 4 * transport.max_body,
             too_large=(refusal.content_type, refusal.body),
+            tls=places.tls,
+            shares_port=self._share.has_others,
+            handshake_refused=_keeper_of_refusals(journal),
         )
+
+    def _listen_for_control(self, places: Places) -> HttpServer:
+        return HttpServer(
+            control_app(self.node, self.token),
+            host=places.host,
+            port=places.control_port,
+            limits=self._settings.transport,
+            max_body=MAX_BODY,
+            threads=CONTROL_THREADS,
+            shares_port=self._share.has_others,
+        )
+
+    def _listen_for_directory(self, places: Places) -> HttpServer:
+        return HttpServer(
+            directory_app(self.node.directory, self._settings.transport.time_scale),
+            host=places.host,
+            port=places.directory_port,
+            limits=self._settings.transport,
+            threads=DIRECTORY_THREADS,
+            shares_port=self._share.has_others,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients reach the lookup endpoint."""
+        return self._endpoint.url
 
     def load_upload(self, path: Path) -> Acknowledgement:
         """Have a file stored as if its authority had dropped it; its acknowledgement stands in that folder then.
@@ -186,11 +243,13 @@ class ServiceHost:
             The ready line: addresses, token, and the drop folder of each authority.
         """
         self._endpoint.start()
+        ready: dict[str, object] = {"event": "ready", "url": self._endpoint.url}
+        if self._control is None or self._directory is None:
+            return ready
         self._control.start()
         self._directory.start()
-        return {
-            "event": "ready",
-            "url": self._endpoint.url,
+        ready["directory_url"] = self._directory.url + BASE_PATH
+        return ready | {
             "control_url": self._control.url,
             "control_token": self.token,
             "directory_url": self._directory.url + BASE_PATH,
@@ -200,3 +259,31 @@ class ServiceHost:
     def stop(self) -> None:
         """Finish what is being done, in the order: control, endpoint, folders and store, evidence."""
         self._parts.close()
+
+
+def _bundled_parties(settings: Settings, places: Places) -> Sequence[Party]:
+    """The care systems that are always there, where they take replies as the service takes queries."""
+    scheme = "http" if places.tls is None else "https"
+    return default_parties(scheme, TERMS[settings.transport.reply_profile])
+
+
+def _reply_context(tls: ServerTls | None) -> ssl.SSLContext | None:
+    """Our side of TLS where we call a client back: the same certificate, the same authorities."""
+    return client_context(ClientTls(tls.certificate, tls.key, tls.client_ca)) if tls is not None else None
+
+
+def _keeper_of_refusals(journal: Journal | None) -> Callable[[HandshakeFailure, str], None] | None:
+    """Keeps in evidence that a client never came as far as a request, and why."""
+    if journal is None:
+        return None
+
+    def keep(failure: HandshakeFailure, peer: str) -> None:
+        headers = {"exchange": new_id(), "phase": "handshake", "status": "refused", "peer": peer}
+        journal.append(
+            LOOKUP,
+            sender="care",
+            receiver="service",
+            headers={**headers, "reason": failure.reason, "text": failure.text},
+        )
+
+    return keep

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ class ServiceNode:
         real_now: Real time; the world's clock is counted from it.
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
         parties: The configured part of the directory, without the service itself.
+        tls: Our side of TLS where replies go to an `https` address.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class ServiceNode:
         *,
         serves_folders: bool = True,
         parties: Sequence[Party] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Open the store; `start` opens the folders."""
         self._settings = settings
@@ -115,23 +118,25 @@ class ServiceNode:
         self._serves_folders = serves_folders
         self._parties = tuple(parties)
         self._setup = SetupMemory(parties, settings.transport)
-        self.sender = ReplySender(self.world, journal, settings.transport, real_now)
+        self.sender = ReplySender(self.world, journal, settings.transport, real_now, tls)
 
     def listens_at(self, url: str) -> None:
         """The address of the lookup endpoint is known: the directory publishes it."""
         self._setup.parties = (spine_party(url, self._settings.transport), *self._parties)
         self._setup.forget()
 
-    def start(self) -> None:
+    def start(self, *, adopts_replies: bool = True) -> None:
         """Begin to work.
+
+        Args:
+            adopts_replies: No other process sends replies of this store yet.
 
         Raises:
             StartError: When a folder cannot be used, or another endpoint serves the drop root.
         """
         if self._serves_folders:
             self.drop.start()
-        # Processes that share a store are started together, the one that serves the folders first.
-        self.sender.start(adopts=self._serves_folders)
+        self.sender.start(adopts=adopts_replies)
 
     def stop(self) -> None:
         """Finish what is being done and let go of everything."""

@@ -180,6 +180,7 @@ class OutgoingReply:
 
     Attributes:
         row: Its number where it is kept; 0 before.
+        server_name: What the certificate of whoever takes it must be of, where that is by TLS.
         exchange: Of the evidence of its lookup.
         scenario: Whose evidence that is.
         harm: How bad weather spoils its last tries on the wire: `cut`, `reset`, `slow`; empty where it does not.
@@ -195,6 +196,7 @@ class OutgoingReply:
     body: bytes
     course: Course
     row: int = 0
+    server_name: str = ""
     exchange: str = ""
     scenario: str | None = None
     weather: str = ""

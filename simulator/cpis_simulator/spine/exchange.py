@@ -37,7 +37,15 @@ from cpis_simulator.codecs.reply import encode_reply, interaction_of
 from cpis_simulator.codecs.soap import SoapMessage, encode_soap_reply
 from cpis_simulator.codecs.times import write_wrapper_time
 from cpis_simulator.codecs.xml import shortened
-from cpis_simulator.directory import QUERY, RELIABLE, SPINE_ASID, SPINE_PARTY_KEY, Contract, Directory
+from cpis_simulator.directory import (
+    QUERY,
+    RELIABLE,
+    SPINE_ASID,
+    SPINE_PARTY_KEY,
+    Contract,
+    Directory,
+    is_named,
+)
 from cpis_simulator.driving import Turn
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import AnswerMessage, Coded, NoRecord, QueryMessage, Refusal, Reply, Transmission
@@ -46,6 +54,7 @@ from cpis_simulator.settings import DataSettings, FlagPlace, TransportSettings
 from cpis_simulator.spine.answers import (
     ERROR_TEXT,
     LONGEST_TEXT,
+    SYSTEM_FAILURE,
     UNKNOWN_CPA,
     UNKNOWN_FROM,
     UNKNOWN_TO,
@@ -150,10 +159,10 @@ class Exchange:
         try:
             taken = take_in(incoming, self._transport)
             if isinstance(taken, AskedBySoap):
-                return self._answer_soap(taken, around)
+                return self._answer_soap(taken, incoming, around)
             if isinstance(taken, Signalled):
-                return self._note_signal(taken.header, around)
-            return self._accept(taken, clean_action(incoming.soap_action), around)
+                return self._note_signal(taken.header, incoming, around)
+            return self._accept(taken, incoming, around)
         except Faulted as refused:
             return refused.answer()
         except Erred as refused:
@@ -161,10 +170,12 @@ class Exchange:
 
     # Synchronous.
 
-    def _answer_soap(self, asked: AskedBySoap, around: Surroundings) -> HttpAnswer:
+    def _answer_soap(self, asked: AskedBySoap, incoming: Incoming, around: Surroundings) -> HttpAnswer:
         envelope = asked.envelope
         with around.desk() as desk:
-            turn = desk.turn_for(desk.directory().party_of(envelope.sender_asid))
+            party = desk.directory().party_of(envelope.sender_asid)
+            self._check_name(incoming, party or f"of ASID {envelope.sender_asid}", desk.directory(), around.warn)
+            turn = desk.turn_for(party)
             if turn is not None and is_before_the_application(turn):
                 # An ebXML error has no form in this profile: the nearest to it is a fault.
                 return replace(refusal(turn) or soap_faults([200], turn.description), weather=turn.weather)
@@ -195,8 +206,8 @@ class Exchange:
 
     # Asynchronous.
 
-    def _accept(self, asked: AskedByEbxml, soap_action: str, around: Surroundings) -> HttpAnswer:
-        header = asked.header
+    def _accept(self, asked: AskedByEbxml, incoming: Incoming, around: Surroundings) -> HttpAnswer:
+        header, soap_action = asked.header, clean_action(incoming.soap_action)
         if soap_action != header.soap_action():
             said = f"SOAPAction is {soap_action}, the message {header.soap_action()}"
             raise Erred(header, MessageError("Inconsistent", said))
@@ -205,6 +216,7 @@ class Exchange:
         with around.desk() as desk:
             directory = desk.directory()
             self._check_parties(header, directory, around.warn)
+            self._check_name(incoming, header.from_party, directory, around.warn)
             if header.duplicate_elimination:
                 earlier = desk.earlier_answer(header.from_party, header.message_id)
                 if earlier is not None:
@@ -233,6 +245,18 @@ class Exchange:
             raise Erred(header, errors[0])
         for error in errors:
             warn(f"{error.description}: {header.from_party}, CPAId {header.cpa_id}")
+
+    def _check_name(self, incoming: Incoming, key: str, directory: Directory, warn: Warn) -> None:
+        """The client's certificate has the name of the party that it speaks for, where that is wanted."""
+        if self._transport.certificate_name == "off":
+            return
+        party, names = directory.parties.get(key), incoming.certificate_names
+        if party is not None and names is not None and is_named(names, party.fqdn):
+            return
+        wanted = f"the name of party {key} is {party.fqdn}" if party else f"the directory has no party {key}"
+        said = f"The certificate is of {', '.join(names)}" if names is not None else "No certificate was shown"
+        warn(f"client refused: {said}, {wanted}")
+        raise Faulted(SYSTEM_FAILURE, f"{said}, {wanted}", client=True, status=403)
 
     def _persist_duration(self, directory: Directory) -> timedelta:
         """How long the id of a message is remembered; a contract without duplicate elimination has no word on it."""
@@ -326,6 +350,7 @@ class Exchange:
             party=header.from_party,
             interaction=interaction,
             address=contract.endpoint,
+            server_name=desk.directory().parties[header.from_party].fqdn,
             content_type=content_type,
             body=cut_short(body) if turn is not None and turn.reply == "broken" else body,
             course=course(terms, due, scale=transport.time_scale),
@@ -335,7 +360,7 @@ class Exchange:
             held=turn is not None and turn.reply == "swapped",
         )
 
-    def _note_signal(self, header: EbxmlHeader, around: Surroundings) -> HttpAnswer:
+    def _note_signal(self, header: EbxmlHeader, incoming: Incoming, around: Surroundings) -> HttpAnswer:
         """A client tells on a connection of its own what became of a reply; the answer is empty either way."""
         failed = bool(header.errors) or header.acknowledges is None
         event = Event.FAULTED if failed else Event.ACKNOWLEDGED
@@ -343,6 +368,7 @@ class Exchange:
         reason = f"EBXML_ACK_INVALID: {said or 'no eb:Acknowledgment'}" if failed else ""
         message_id = header.ref_to_message_id if failed else header.acknowledges or ""
         with around.desk() as desk:
+            self._check_name(incoming, header.from_party, desk.directory(), around.warn)
             known = desk.settle_reply(header.from_party, message_id, event, shortened(reason, LONGEST_TEXT))
         if not known:
             around.warn(f"{header.from_party} sends {header.action} about {message_id}, which is no reply to it")

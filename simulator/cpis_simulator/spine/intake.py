@@ -41,12 +41,13 @@ _SIGNALS: Final = frozenset((ACKNOWLEDGEMENT_ACTION, MESSAGE_ERROR_ACTION))
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as it came over HTTP."""
+    """A request as it came over HTTP; names of the client's certificate where it has shown one."""
 
     path: str
     content_type: str
     soap_action: str | None
     body: bytes
+    certificate_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 Theory of operation. Every writer takes the lock of `evidence.jsonl`, learns number and hash of the last
 line, and appends its own with one write. A writer that finds the file as long as it left it knows the last
-line already and reads nothing, which is the common case. A body is written under a temporary name and
-renamed before the line that names it, so a line never points at half a body. What a crash leaves behind is
-a last line without its end: it is kept, closed with a newline, and the next record follows the last whole
+line already and reads nothing, which is the common case. A body is whole before the line that names it is written, so a
+line never points at half a body. Half a body that a crash leaves behind is shorter than it should be, and replaced when
+the same body comes again; half a last line is kept, closed with a newline, and the next record follows the last whole
 one.
 """
 
@@ -84,8 +84,8 @@ class Journal:
         """Open for appending."""
         self.folder = folder
         self._bodies = folder / BODIES
-        self._known: set[str] = set()
-        self._unsynced: list[Path] = []
+        self._bodies_path = f"{self._bodies}{os.sep}"
+        self._unsynced: list[Path | str] = []
         self._temporary = 0
         try:
             self._bodies.mkdir(parents=True, exist_ok=True)
@@ -227,14 +227,25 @@ class Journal:
         if isinstance(body, Path):
             return self._keep_file(body)
         sha256 = hashlib.sha256(body).hexdigest()
-        if sha256 not in self._known:
-            if not (self._bodies / sha256).exists():
-                temporary = self._temporary_name()
-                with open(temporary, "xb", buffering=0) as file:
-                    _write_whole(file.fileno(), body)
-                self._place(temporary, sha256)
-            self._known.add(sha256)
+        self._write_body(f"{self._bodies_path}{sha256}", body, sha256)
         return sha256, len(body)
+
+    def _write_body(self, path: str, body: bytes, sha256: str) -> None:
+        """Write a body under its own name, unless it stands there whole: one step where a rename would be three."""
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+        except FileExistsError:
+            if os.stat(path).st_size != len(body):  # What a crash left, or another process is writing just now.
+                temporary = self._temporary_name()
+                temporary.write_bytes(body)
+                self._place(temporary, sha256)
+            return
+        try:
+            _write_whole(file, body)
+        finally:
+            os.close(file)
+        with self._thread:
+            self._unsynced.append(path)
 
     def _keep_file(self, source: Path) -> tuple[str, int]:
         """Copy a large body in pieces, hashing on the way."""

@@ -216,6 +216,7 @@ def write_reply(reply: OutgoingReply, *, taken: bool) -> tuple[object, ...]:
         reply.party,
         reply.interaction,
         reply.address,
+        reply.server_name,
         reply.content_type,
         reply.body,
         reply.exchange,
@@ -240,8 +241,8 @@ def write_course(course: Course) -> tuple[object, ...]:
 def read_reply(row: Any) -> OutgoingReply:
     """From the columns of `replies`, in their order."""
     (
-        number, message_id, ref, party, interaction, address, content_type, body, exchange, scenario, weather, harm,
-        after_bytes, held, _taken, needs_ack, retries, interval_us, due_us, standing, tries, reason,
+        number, message_id, ref, party, interaction, address, server_name, content_type, body, exchange, scenario,
+        weather, harm, after_bytes, held, _taken, needs_ack, retries, interval_us, due_us, standing, tries, reason,
     ) = row  # fmt: skip
     return OutgoingReply(
         message_id,
@@ -261,6 +262,7 @@ def read_reply(row: Any) -> OutgoingReply:
             reason,
         ),
         row=number,
+        server_name=server_name,
         exchange=exchange,
         scenario=scenario,
         weather=weather,

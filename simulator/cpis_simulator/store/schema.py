@@ -150,6 +150,7 @@ replies = Table(
     Column("party", Text, nullable=False),
     Column("interaction", Text, nullable=False),
     Column("address", Text, nullable=False),
+    Column("server_name", Text, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("exchange", Text, nullable=False),

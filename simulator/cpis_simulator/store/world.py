@@ -8,7 +8,7 @@ on the disk before it returns: for uploads, whose acknowledgement leaves right a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from cpis_simulator.service.pds import Person
 from cpis_simulator.store import schema
 from cpis_simulator.store.session import Session
 from cpis_simulator.store.statements import Prepared
+from cpis_simulator.store.turns import Turns
 
 _BUSY_MS: Final = 30_000
 _CACHE_KIB: Final = 8192
@@ -49,6 +50,8 @@ class World:
         self._held = held
         try:
             self._engine = _engine(url)
+            database = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+            self._turns = Turns(database) if database else None
             self._prepared = Prepared(self._engine)
             self._create()
         except (ArgumentError, DBAPIError, ImportError) as error:
@@ -77,7 +80,12 @@ class World:
         Raises:
             HarnessError: When the database fails, such as for want of room on the disk.
         """
-        with self._telling(), self._engine.connect().execution_options(**{_WRITES: True}) as connection:
+        turn: AbstractContextManager[None] = self._turns.own() if self._turns else nullcontext()
+        with (
+            turn,
+            self._telling(),
+            self._engine.connect().execution_options(**{_WRITES: True}) as connection,
+        ):
             if durable:
                 _synchronous(connection, "FULL")
             try:
@@ -110,6 +118,8 @@ class World:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
 
     def _create(self) -> None:
         with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():

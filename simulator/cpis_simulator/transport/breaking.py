@@ -1,4 +1,4 @@
-"""Connections broken on purpose: the bad weather of a test, on either side of an exchange."""
+"""Connections broken on purpose: the bad weather of a test."""
 
 from __future__ import annotations
 
@@ -6,38 +6,27 @@ import contextlib
 import os
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 SLOW_PIECES: Final = 10
 SLOW_PAUSE_S: Final = 0.05
 """What drips, drips in so many pieces with such a pause before each."""
 
 
-def served_connection() -> socket.socket | None:
-    """The connection whose request this worker of the HTTP server is answering."""
-    connection: Any = getattr(threading.current_thread(), "conn", None)
-    found: socket.socket | None = getattr(connection, "socket", None)
-    return found
-
-
-def cut(connection: socket.socket | None) -> None:
+def cut(connection: socket.socket) -> None:
     """End a connection as one does who has nothing more to say."""
-    if connection is not None:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
-def reset(connection: socket.socket | None) -> None:
+def reset(connection: socket.socket) -> None:
     """Break a connection off, so that the other side sees an error instead of an end.
 
     The socket's number lives on with another, unconnected socket behind it, so that whoever holds it can still close
     it.
     """
-    if connection is None:
-        return
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if os.name == "posix":

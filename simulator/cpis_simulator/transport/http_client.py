@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cpis_simulator.driving import Shape
 from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.transport import breaking
+from cpis_simulator.transport.tls import failure_at_client
 
 MAX_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of an answer that are read; a larger one is an error."""
@@ -27,6 +28,10 @@ MAX_ANSWER: Final = 64 * 1024 * 1024
 
 class Unreachable(HarnessError):
     """Nobody accepted the connection, or it broke before the answer was whole."""
+
+
+class TlsFailed(Unreachable):
+    """The two sides did not come to terms: a certificate was refused, by us or by the server, or there is no TLS."""
 
 
 class TimedOut(HarnessError):
@@ -166,13 +171,27 @@ class Harm:
     after_bytes: int = 0
 
 
+class _NamedConnection(http.client.HTTPSConnection):
+    """A connection whose server must have a certificate of a name that is not that of its address."""
+
+    def __init__(self, host: str, port: int | None, *, timeout: float, context: ssl.SSLContext, name: str) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._named = (context, name)
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        context, name = self._named
+        self.sock = context.wrap_socket(self.sock, server_hostname=name)
+
+
 def post(
     url: str,
     body: bytes,
     *,
     headers: Mapping[str, str],
     within: float,
-    context: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | None = None,
+    server_name: str = "",
     harm: Harm | None = None,
 ) -> HttpReply:
     """Post a body and read the whole answer.
@@ -182,31 +201,45 @@ def post(
         body: What; its `Content-Length` is sent.
         headers: Further headers.
         within: Seconds for everything, from connecting to the last byte.
-        context: For `https`: whom to trust, and the certificate to show; None: what the system trusts.
+        tls: Our side of TLS for an `https` address; left out: no certificate of ours, and the system's authorities.
+        server_name: The name that the server's certificate must have, where that is not the host of its address.
         harm: Bad weather that the request meets.
 
     Raises:
         ConfigError: When the address is none.
+        TlsFailed: Client and server did not come to terms.
         Unreachable: Nobody there, or the connection broke.
         TimedOut: No whole answer in time.
     """
     check_url(url)
     parts = urlsplit(url)
     deadline = time.monotonic() + within
-    connection = (
-        http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=within, context=context)
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=within)
-    )
+    connection = _connection(parts, within, tls, server_name)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         return _exchange(connection, path, body, headers, deadline, harm)
     except TimeoutError as error:
         raise TimedOut(f"No answer within {within:g} s", where=url) from error
+    except ssl.SSLError as error:
+        failure = failure_at_client(error)
+        raise TlsFailed("No connection by TLS", where=url, found=failure.text, mend=failure.mend) from error
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable("No connection, or it broke", where=url, found=_words(error)) from error
     finally:
         connection.close()
+
+
+def _connection(
+    parts: SplitResult, within: float, tls: ssl.SSLContext | None, server_name: str
+) -> http.client.HTTPConnection:
+    """A connection to an address, not yet made."""
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, parts.port, timeout=within)
+    if not server_name or server_name == host:
+        return http.client.HTTPSConnection(host, parts.port, timeout=within, context=tls)
+    context = tls or ssl.create_default_context()
+    return _NamedConnection(host, parts.port, timeout=within, context=context, name=server_name)
 
 
 def _exchange(

@@ -1,199 +1,63 @@
-"""An HTTP server that a silent, slow or greedy client cannot stop.
+"""An HTTP(S) server that a silent, slow or greedy client cannot stop.
 
-Theory of operation. Cheroot hands a new connection to a worker at once, and the worker waits for bytes: as
-many silent connections as there are workers stop the service. Here a new connection first waits in the
-selector, which costs no thread, until its first byte. From then on each phase (headers, body, answer) has one
-deadline for the whole of it, not one for each read, so that a client that sends a byte now and then is cut
-off as well. Beyond the limit of connections new ones are closed. `Connection.communicate` runs in the worker
-under the deadline of the headers: a TLS handshake belongs there too, never in the selector's thread.
+Theory of operation. One thread waits in the selector for all connections that have nothing to do; one whose bytes have
+arrived goes to a worker, which does what these bytes allow and gives it back (`http_connection`). No thread ever waits
+for a client, so stalled handshakes, senders of a byte now and then and readers of none cost a socket each. A new
+connection waits for its first byte in the selector too, and the handshake of TLS is done by workers. Deadlines are kept
+by the selector's thread. Beyond the limit of connections new ones are closed.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import queue
+import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Self
-
-from cheroot.errors import MaxSizeExceeded
-from cheroot.makefile import StreamReader, StreamWriter
-from cheroot.server import HTTPConnection, HTTPRequest
-from cheroot.wsgi import Server as CherootServer
+from collections.abc import Callable
+from typing import Final, Self
 
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
+from cpis_simulator.transport.http_connection import Connection, Service, Then, WsgiApp
+from cpis_simulator.transport.tls import HandshakeFailure, ServerTls, server_context
 
 LOG: Final = logging.getLogger(__name__)
 
-WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
-
 IDLE_CHECK_S: Final = 0.1
-"""How often idle connections are looked at; also the longest that a stop waits for the selector."""
+"""How often deadlines are looked at; also the longest that a stop waits for the selector."""
 
-DRAIN_S: Final = 1.0
-"""After an early answer (413) the rest of the body is read and dropped for so long: a socket that is closed
-with unread bytes makes the client's system throw the answer away."""
+STOP_S: Final = 3.0
+"""How long a stop waits for requests that have begun."""
 
-
-class _DeadlineSocket:
-    """What `socket.SocketIO` needs of a socket, under the deadline of the connection's present phase."""
-
-    def __init__(self, sock: socket.socket, connection: Connection) -> None:
-        self._sock = sock
-        self._connection = connection
-        self.fileno = sock.fileno
-
-    def recv_into(self, buffer: Any) -> int:
-        self._sock.settimeout(self._connection.remaining_s())
-        return self._sock.recv_into(buffer)
-
-    def send(self, data: Any) -> int:
-        self._sock.settimeout(self._connection.remaining_s())
-        return self._sock.send(data)
-
-    def _decref_socketios(self) -> None:
-        """Called when the SocketIO closes; the connection closes the socket itself."""
-
-
-class _Request(HTTPRequest):
-    """A request whose phases have deadlines and whose 413 reaches the client."""
-
-    def parse_request(self) -> None:
-        self.conn.allow(self.server.limits.headers_s)
-        super().parse_request()
-
-    def respond(self) -> None:
-        self.conn.allow(self.server.limits.body_s)
-        try:
-            super().respond()
-        except (MaxSizeExceeded, OSError) as error:
-            # Cheroot's reader of chunked bodies tells an oversize in either form.
-            if error.args[:1] != ("Request Entity Too Large",) or self.sent_headers:
-                raise
-            self.simple_response("413 Request Entity Too Large")
-
-    def send_headers(self) -> None:
-        self.conn.allow(self.server.limits.body_s)
-        super().send_headers()
-
-    def simple_response(self, status: Any, msg: str = "") -> None:
-        """Cheroot's own refusals; an oversize body is told as the application would tell it."""
-        self.conn.allow(self.server.limits.body_s)
-        if not str(status).startswith("413"):
-            super().simple_response(status, msg)
-            return
-        self.close_connection = True
-        self.conn.must_drain = True
-        content_type, body = self.server.too_large
-        head = (
-            f"HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        self.conn.wfile.write(head.encode("ascii") + body)
-
-
-class Connection(HTTPConnection):
-    """A connection with a deadline; see the module's theory of operation."""
-
-    RequestHandlerClass = _Request
-
-    def __init__(self, server: Any, sock: socket.socket, makefile: Any = None) -> None:
-        """As cheroot makes it, with reader and writer that know the deadline."""
-        super().__init__(server, sock)
-        self.must_drain = False
-        self.allow(server.limits.headers_s)
-        timed = _DeadlineSocket(sock, self)
-        self.rfile = StreamReader(timed, "rb", self.rbufsize)
-        self.wfile = StreamWriter(timed, "wb", self.wbufsize)
-
-    def allow(self, seconds: float) -> None:
-        """Start a phase that may take so long in all."""
-        self._deadline = time.monotonic() + seconds
-
-    def remaining_s(self) -> float:
-        """Seconds left of the phase.
-
-        Raises:
-            TimeoutError: When none are; cheroot answers 408 on these words.
-        """
-        if (left := self._deadline - time.monotonic()) <= 0:
-            raise TimeoutError("timed out")
-        return left
-
-    def close(self) -> None:
-        """Close, after a bounded wait for a client that is still sending what was refused."""
-        self.server.forget(self)
-        if self.must_drain:
-            self._drain()
-        super().close()
-
-    def _drain(self) -> None:
-        end = time.monotonic() + DRAIN_S
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-            while (left := end - time.monotonic()) > 0:
-                self.socket.settimeout(left)
-                if not self.socket.recv(65536):
-                    return
-        except OSError:
-            return  # The client is gone, or sends on for too long: nobody is left to be polite to.
-
-
-class _Server(CherootServer):
-    """Cheroot with connections that wait for their first byte outside the workers."""
-
-    ConnectionClass = Connection
-    expiration_interval = IDLE_CHECK_S
-
-    def __init__(
-        self, address: tuple[str, int], app: WsgiApp, threads: int, limits: TransportSettings, max_body: int
-    ) -> None:
-        super().__init__(address, app, numthreads=threads, server_name="cpis-harness", request_queue_size=128)
-        self.limits = limits
-        self.too_large: tuple[str, bytes] = ("text/plain", b"The request is too large.\n")
-        self.max_request_body_size = max_body
-        self.max_request_header_size = 64 * 1024
-        self.timeout = limits.headers_s  # How long a connection may be idle, before its first byte as well.
-        self.keep_alive_conn_limit = limits.max_connections
-        self.shutdown_timeout = 3
-        self._open: set[Connection] = set()
-
-    def process_conn(self, conn: Any) -> None:
-        """A new connection into the selector, one with bytes to a worker."""
-        if conn.last_used is not None:
-            super().process_conn(conn)
-        elif len(self._open) >= self.limits.max_connections:
-            LOG.warning("event=connection_closed reason=limit limit=%d", self.limits.max_connections)
-            conn.close()
-        else:
-            self._open.add(conn)
-            self.put_conn(conn)
-
-    def forget(self, conn: Connection) -> None:
-        """The connection is closed."""
-        self._open.discard(conn)
-
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """Cheroot's words into our log."""
-        LOG.log(level, "event=http_server %s", msg, exc_info=traceback)
+_SELECT_S: Final = IDLE_CHECK_S if os.name != "nt" else 0.05
+"""On Windows a connection that a worker gives back does not wake the selector."""
+_BACKLOG: Final = 512
+_ACCEPTS: Final = 64
+_PAUSE_S: Final = 0.5
+_EVENTS: Final = {Then.READ: selectors.EVENT_READ, Then.WRITE: selectors.EVENT_WRITE}
 
 
 class HttpServer:
     """A WSGI application on a port, in threads of this process.
 
     Args:
-        app: The application.
+        app: The application. The body of a request is whole when it is called.
         host: Address to listen on.
         port: Port, or 0 for any free one.
-        limits: Deadlines and the limit of connections.
+        limits: Deadlines, and the limits of headers and connections.
         max_body: Largest request body; `limits.max_body` when left out.
         too_large: Content type and body of the answer to a larger one.
         threads: Workers.
+        tls: Serve TLS; the application finds the client's certificate in its environment under `TLS_PEER`.
+        shares_port: Other processes listen on the same port (not on Windows).
+        handshake_refused: Called with the reason and the peer's address for each connection that never became one.
 
     Raises:
         StartError: When the port cannot be had.
+        ConfigError: When a file for TLS cannot be used.
     """
 
     def __init__(
@@ -206,40 +70,65 @@ class HttpServer:
         max_body: int | None = None,
         too_large: tuple[str, bytes] | None = None,
         threads: int = 16,
+        tls: ServerTls | None = None,
+        shares_port: bool = False,
+        handshake_refused: Callable[[HandshakeFailure, str], None] | None = None,
     ) -> None:
         """Bind at once, so that `url` is known; requests are served after `start`."""
-        limits = limits or TransportSettings()
-        self._server = _Server((host, port), app, threads, limits, max_body or limits.max_body)
-        if too_large is not None:
-            self._server.too_large = too_large
-        try:
-            self._server.prepare()
-        except OSError as error:
-            raise StartError(
-                f"Cannot listen on {host}:{port}",
-                found=error.strerror or str(error),
-                mend="Choose another port, or 0 for any free one; another process may still hold this one.",
-            ) from error
+        self._limits = limits or TransportSettings()
+        context = server_context(tls) if tls is not None else None
+        self._told = handshake_refused
         self.host = host
-        self.port: int = self._server.bind_addr[1]
-        self._thread = threading.Thread(target=self._server.serve, name=f"http-{self.port}", daemon=True)
+        self._listener = listener(host, port, shares_port=shares_port)
+        self._listener.listen(_BACKLOG)
+        self.port: int = self._listener.getsockname()[1]
+        self._scheme = "http" if context is None else "https"
+        self._service = Service(
+            app, self._limits, max_body or self._limits.max_body, context, too_large, self._refused, self.port
+        )
+        self._selector = selectors.DefaultSelector()
+        self._registering = threading.Lock()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._accepts_again = 0.0
+        self._open: set[Connection] = set()
+        self._work: queue.SimpleQueue[tuple[Connection, bool] | None] = queue.SimpleQueue()
+        self._is_stopped = False
+        self._over_limit = _Seldom()
+        self._loop = threading.Thread(target=self._run, name=f"http-{self.port}", daemon=True)
+        self._workers = [
+            threading.Thread(target=self._take_work, name=f"http-{self.port}-{n}", daemon=True) for n in range(threads)
+        ]
 
     @property
     def url(self) -> str:
         """Where clients reach it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{self._scheme}://{host}:{self.port}"
 
     def start(self) -> Self:
         """Serve from now on."""
-        self._thread.start()
+        for thread in (*self._workers, self._loop):
+            thread.start()
         return self
 
     def stop(self) -> None:
-        """Finish requests in work (3 s at most), close everything; calling it again does nothing."""
-        self._server.stop()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        """Take no more connections, finish requests that have begun (3 s at most); calling it again does nothing."""
+        self._service.stopping = True
+        if self._loop.is_alive():
+            self._loop.join(STOP_S + 2)
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._listener.close()
+        for _ in self._workers:
+            self._work.put(None)
+        end = time.monotonic() + 1
+        for thread in self._workers:
+            if thread.is_alive():
+                thread.join(max(0.0, end - time.monotonic()))
+        for connection in list(self._open):
+            self._close(connection)
+        self._selector.close()
 
     def __enter__(self) -> Self:
         """Start; for tests and short-lived hosts."""
@@ -248,3 +137,171 @@ class HttpServer:
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
+
+    # The selector's thread.
+
+    def _run(self) -> None:
+        next_check = 0.0
+        end = 0.0
+        while True:
+            try:
+                for key, _ in self._selector.select(_SELECT_S):
+                    if key.fileobj is self._listener:
+                        self._accept()
+                    else:
+                        self._hand_over(key.data)
+                now = time.monotonic()
+                if now >= next_check:
+                    next_check = now + IDLE_CHECK_S
+                    self._look_at_deadlines(now)
+                if self._service.stopping:
+                    end = end or self._begin_to_stop(now)
+                    if not self._open or now >= end:
+                        return
+            except Exception:
+                LOG.exception("event=http_server_failed")
+                time.sleep(IDLE_CHECK_S)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                sock, address = self._listener.accept()
+            except (BlockingIOError, ConnectionError):
+                return
+            except OSError as error:
+                # Out of file descriptors, most likely: those that are open are served on.
+                LOG.warning("event=accept_failed reason=%r", error.strerror)
+                self._pause_accepting()
+                return
+            if len(self._open) >= self._limits.max_connections:
+                sock.close()
+                if count := self._over_limit.count():
+                    LOG.warning("event=connections_closed reason=limit limit=%d count=%d", len(self._open), count)
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock, address, self._service)
+            self._open.add(connection)
+            self._wait(connection, selectors.EVENT_READ)
+
+    def _pause_accepting(self) -> None:
+        with self._registering:
+            self._selector.unregister(self._listener)
+        self._accepts_again = time.monotonic() + _PAUSE_S
+
+    def _hand_over(self, connection: Connection, *, expired: bool = False) -> None:
+        with self._registering:
+            self._selector.unregister(connection.number)
+        self._work.put((connection, expired))
+
+    def _look_at_deadlines(self, now: float) -> None:
+        if self._accepts_again and now >= self._accepts_again and not self._service.stopping:
+            self._accepts_again = 0.0
+            with self._registering:
+                self._selector.register(self._listener, selectors.EVENT_READ)
+        for connection in self._waiting():
+            if connection.deadline <= now:
+                self._hand_over(connection, expired=True)
+
+    def _waiting(self) -> list[Connection]:
+        with self._registering:
+            return [key.data for key in self._selector.get_map().values() if key.data is not None]
+
+    def _begin_to_stop(self, now: float) -> float:
+        """No new connections; those without a request are closed. When to stop waiting for the others."""
+        if not self._accepts_again:
+            with self._registering:
+                self._selector.unregister(self._listener)
+        self._listener.close()
+        for connection in self._waiting():
+            if connection.is_idle():
+                with self._registering:
+                    self._selector.unregister(connection.number)
+                self._close(connection)
+        return now + STOP_S
+
+    # Workers.
+
+    def _take_work(self) -> None:
+        while (work := self._work.get()) is not None:
+            connection, expired = work
+            try:
+                then = connection.expire() if expired else connection.proceed()
+            except Exception:
+                LOG.exception("event=connection_failed peer=%s", connection.peer)
+                then = Then.CLOSE
+            if then is Then.CLOSE:
+                self._close(connection)
+            elif then is Then.AGAIN:
+                self._work.put((connection, False))
+            else:
+                self._wait(connection, _EVENTS[then])
+
+    def _wait(self, connection: Connection, events: int) -> None:
+        try:
+            with self._registering:
+                self._selector.register(connection.number, events, connection)
+        except (OSError, ValueError, KeyError):
+            self._close(connection)  # The server has stopped meanwhile.
+
+    def _close(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        try:
+            connection.close()
+        except OSError as error:
+            LOG.debug("event=close_failed peer=%s reason=%r", connection.peer, str(error))
+
+    def _refused(self, failure: HandshakeFailure, peer: str) -> None:
+        LOG.warning(
+            "event=handshake_refused peer=%s port=%d reason=%s text=%r mend=%r",
+            peer, self.port, failure.reason, failure.text, failure.mend,
+        )  # fmt: skip
+        if self._told is not None:
+            self._told(failure, peer)
+
+
+class _Seldom:
+    """Counts what may happen very often, to tell of it once a second."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._told = 0.0
+
+    def count(self) -> int:
+        """One more; how many there were since it was last told, 0 when that was a moment ago."""
+        self._count += 1
+        now = time.monotonic()
+        if now - self._told < 1:
+            return 0
+        count, self._count, self._told = self._count, 0, now
+        return count
+
+
+def listener(host: str, port: int, *, shares_port: bool = False) -> socket.socket:
+    """A socket bound to an address, not yet listening.
+
+    Raises:
+        StartError: When the port cannot be had.
+    """
+    sock = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        if os.name != "nt":
+            # A port whose last connections are still winding down is free; on Windows the option means something else.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shares_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+        sock.setblocking(False)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        raise StartError(
+            f"Cannot listen on {host}:{port}",
+            found=error.strerror or str(error),
+            mend="Choose another port, or 0 for any free one; another process may still hold this one.",
+        ) from error
+    return sock
