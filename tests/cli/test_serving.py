@@ -105,8 +105,10 @@ def test_a_served_spine_loads_a_file_answers_a_lookup_and_ends_when_told(tmp_pat
             assert (reply.status, reply.body["status"]) == (CallStatus.ANSWERED, "found")
 
 
-@pytest.mark.parametrize("profile", ["reliable", "express"])
-def test_the_service_calls_back_where_the_configuration_says(tmp_path: Path, upload: Path, profile: str) -> None:
+@pytest.mark.parametrize(("profile", "workers"), [("reliable", "1"), ("express", "1"), ("reliable", "2")])
+def test_the_service_calls_back_where_the_configuration_says(
+    tmp_path: Path, upload: Path, profile: str, workers: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     config = tmp_path / "cpis.toml"
@@ -115,7 +117,7 @@ def test_the_service_calls_back_where_the_configuration_says(tmp_path: Path, upl
         f'profile = "{profile}"\n[[party.contract]]\ninteraction = "QUQI_IN010000UK14"\nretries = 1\n'
     )
     arguments = ["--config", str(config), "--load-upload", str(upload), "--no-tls", "--drop", str(tmp_path / "drop")]
-    with process("serve", *arguments) as ready:
+    with process("serve", *arguments, "--workers", workers) as ready:
         asking = ["--url", ready["url"], "--profile", profile, "--reply-port", port, "--party", "RX7-0000001"]
         found = run(lookup, numbers_in(upload)[0], *asking, "--format", "json")
         assert found.exit_code == 0, found.output
