@@ -13,7 +13,7 @@ from cpis_cli.tls_options import Ca, Cert, Key, client_tls, inbox_tls
 def care(
     url: Annotated[str, typer.Option(help="Address of the service that is asked.")],
     config: Annotated[
-        Path | None, typer.Option(help="Configuration: [care.tls], and its settings say how long to wait.")
+        Path | None, typer.Option(help="Configuration: table care.tls, and its settings say how long to wait.")
     ] = None,
     cert: Cert = None,
     key: Key = None,

@@ -21,7 +21,7 @@ def lookup(
     url: Annotated[
         str | None, typer.Option(help=f"Address of the service; default https or http://{DEFAULT_HOST}.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration with [care.tls].")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration with table care.tls.")] = None,
     cert: Cert = None,
     key: Key = None,
     ca: Ca = None,

@@ -168,6 +168,19 @@ def test_a_lookup_does_not_keep_its_user_waiting(live: Live) -> None:
     wait_for(lambda: client.shown(reference).status == "found", lambda: client.shown(reference))
 
 
+def test_a_client_that_stops_does_not_wait_for_its_next_try(live: Live) -> None:
+    before = set(threading.enumerate())
+    live.script(Turn(weather="fault-206"))
+    client = CareHost(live.ready["url"], 60.0, sender=Sender(PARTY, profile="reliable"))
+    reference = client.begin_look_up(looked_up())
+    assert client.shown(reference).status == "pending"
+    client.stop()
+    senders = [t for t in set(threading.enumerate()) - before if t.name.startswith("lookup")]
+    for sender in senders:
+        sender.join(5)
+    assert [t.name for t in senders if t.is_alive()] == []
+
+
 def test_both_legs_of_a_lookup_are_evidence_of_one_exchange(live: Live) -> None:
     since = live.journal.last_seq()
     live.clients["reliable"].look_up(looked_up())

@@ -83,9 +83,13 @@ class CareHost:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lookup")
         self._begun: dict[str, LookUpResult | None] = {}
         self._errors: dict[str, CpisError] = {}
+        self._stopped = False
 
     def stop(self) -> None:
         """Let go of what is under way."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     # What a driver can ask.
@@ -221,12 +225,12 @@ class CareHost:
     def _is_open(self, reference: str) -> bool:
         """No answer has come yet."""
         with self._changed:
-            return self._letters.result(reference, self._now()) is None
+            return not self._stopped and self._letters.result(reference, self._now()) is None
 
     def _is_due(self, reference: str) -> bool:
         """Wait until the query is to be sent; False when there is nothing more to send."""
         with self._changed:
-            while (due := self._letters.due(reference)) is not None:
+            while not self._stopped and (due := self._letters.due(reference)) is not None:
                 if (wait_s := (due - self._now()).total_seconds()) <= 0:
                     return True
                 self._changed.wait(min(wait_s, self._timeout_s))
