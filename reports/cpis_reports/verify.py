@@ -17,6 +17,7 @@ from cpis_reports import catalogue
 from cpis_reports.bundle import Bundle, read_bundle
 from cpis_reports.checks import CHECKS, run_check
 from cpis_reports.results import Attempt, Part, RecordedCheck, Results, Scenario, Suite, Summary
+from cpis_reports.suite import is_for
 from cpis_reports.verdicts import effective_of, judge
 from cpis_reports.words import Role
 from cpis_simulator.evidence import MARK, check_mark
@@ -175,10 +176,10 @@ def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
         for test, name, requirement, *_ in sorted(calls(known) - calls(recorded))
     ]
     for test, ids in known.scenarios.items():
-        catalogued = catalogue.tests().get(test)
-        if catalogued is None or role not in catalogued.profile:
+        if test not in catalogue.tests():
             continue
-        left_out = sorted(set(ids) - set(recorded.scenarios.get(test, ())))
+        own = {scenario for scenario in ids if is_for(test, scenario, role, known.called_for)}
+        left_out = sorted(own - set(recorded.scenarios.get(test, ())))
         missing += [f"suite: {test} has the scenario {scenario}, the record does not" for scenario in left_out]
     return missing
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 from cpis_fixtures.plan import RunPlan, plan_of_process
-from cpis_reports.catalogue import tests
+from cpis_reports import suite as suites
 from cpis_reports.checks import CHECKS
 from cpis_reports.results import CalledFor
-from cpis_reports.suite import load_suite
 from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
 
 
@@ -25,18 +23,13 @@ def planned_features() -> list[Path]:
 
 def is_for(scenario: FeatureScenario, role: str) -> bool:
     """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
-    test = tests().get(scenario.test or "")
-    if test is None:
-        return True
-    calls = [call for call in _calls() if call.test == test.id]
-    parties = {call.party for call in calls if fnmatchcase(scenario.id, call.scenario or "*")}
-    return role in test.profile and (not calls or role in parties)
+    return suites.is_for(scenario.test, scenario.id, role, _calls())
 
 
 @cache
 def _calls() -> tuple[CalledFor, ...]:
     """The checks that the suite calls for."""
-    return tuple(load_suite(suite_folder(), scenarios=(), checks=CHECKS)[0].called_for)
+    return tuple(suites.load_suite(suite_folder(), scenarios=(), checks=CHECKS)[0].called_for)
 
 
 def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
