@@ -12,6 +12,7 @@ import typer
 from cpis_cli.authority import authority
 from cpis_cli.care import care
 from cpis_cli.compare import compare
+from cpis_cli.config import config
 from cpis_cli.driver import driver
 from cpis_cli.generate import generate
 from cpis_cli.lint import lint
@@ -55,3 +56,4 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")
+app.add_typer(config, name="config")
