@@ -13,6 +13,7 @@ from cpis_cli.authority import authority
 from cpis_cli.care import care
 from cpis_cli.compare import compare
 from cpis_cli.config import config
+from cpis_cli.doctor import doctor
 from cpis_cli.driver import driver
 from cpis_cli.generate import generate
 from cpis_cli.lint import lint
@@ -52,7 +53,7 @@ def cpis(
 
 
 for command in (
-    run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements,
+    run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")
