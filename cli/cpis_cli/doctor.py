@@ -25,9 +25,9 @@ def doctor(
 ) -> None:
     """Look for what is wrong before a run: the configuration, the machine, the drop folder, the product.
 
-    Takes at most ten seconds, with --start as long as the product may take to come up. It changes nothing; but a program
-    is started and ended, and a driver is sent requests that it must refuse. Exit code 0: a run can be made; 1: something
-    is wrong.
+    Takes at most ten seconds, with --start as long as the product may take to come up. It changes nothing; but a
+    program is started and ended, and a driver is sent requests that it must refuse. Exit code 0: a run can be made; 1:
+    something is wrong.
 
     Example: cpis doctor --config cpis.toml
     """

@@ -426,12 +426,13 @@ class Delivered(Shape):
 
 
 class FolderState(Shape):
-    """An authority's drop folder: absolute paths, and what waits in each."""
+    """An authority's drop folder: absolute paths, what waits in each, and how many files were ever taken from it."""
 
     upload: str
     response: str
     waiting: list[str] = []
     responses: list[str] = []
+    taken: int | None = None
 
 
 class Health(Shape):

@@ -60,6 +60,7 @@ class Judge:
                 cause=judgement.cause,
                 witness=judgement.witness,
                 findings=list(judgement.findings),
+                doctor=judgement.doctor,
             )
         )
         return judgement

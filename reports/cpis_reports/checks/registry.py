@@ -32,6 +32,7 @@ class Judgement:
         evidence: Numbers of the records that it rests on.
         witness: The strongest witness: the bytes, the product's driver, or a person.
         cause: Why nothing could be decided; only with `inconclusive`.
+        doctor: Id of the check of `cpis doctor` that explains that, empty where none does.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class Judgement:
     evidence: tuple[int, ...]
     witness: Witness
     cause: Cause | None = None
+    doctor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,9 @@ def judged(witness: Witness, findings: Iterable[str], *evidence: Seen) -> Judgem
     return failed(witness, texts, *evidence) if texts else passed(witness, *evidence)
 
 
-def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire") -> Judgement:
+def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire", doctor: str = "") -> Judgement:
     """Nothing can be said about the party, and why not."""
-    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause)
+    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause, doctor)
 
 
 def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> Judgement:
