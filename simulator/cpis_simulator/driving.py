@@ -426,13 +426,17 @@ class Delivered(Shape):
 
 
 class FolderState(Shape):
-    """An authority's drop folder: absolute paths, what waits in each, and how many files were ever taken from it."""
+    """An authority's drop folder: absolute paths, what waits in each, and whether it was ever used.
+
+    `taken` counts the uploads that came; `untouched`: files were delivered, and none was ever read or taken away.
+    """
 
     upload: str
     response: str
     waiting: list[str] = []
     responses: list[str] = []
     taken: int | None = None
+    untouched: bool = False
 
 
 class Health(Shape):

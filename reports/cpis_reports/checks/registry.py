@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from cpis_reports.words import Cause, Outcome, Party, Witness
 from cpis_simulator.errors import PeerError
-from cpis_simulator.evidence import MARK, Evidence, Record
+from cpis_simulator.evidence import MARK, PROBE, Evidence, Record
 
 Seen = Record | int | Iterable[Record]
 """What a judgement rests on: records, or numbers of records."""
@@ -140,7 +140,25 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
             cause="not-reached",
             findings=("it passed, but on no evidence",),
         )
+    if judgement.outcome == "fail" and judgement.witness == "product" and (seen := _never_read(evidence)):
+        # It may read another folder, and then nothing of what it was sent can have had an effect.
+        return replace(
+            judgement,
+            outcome="inconclusive",
+            cause="config",
+            findings=(*judgement.findings, f"nothing that was delivered to {seen[0]} was ever read or taken"),
+            evidence=_numbers((*judgement.evidence, seen[1])),
+            doctor="responses-left",
+        )
     return judgement
+
+
+def _never_read(evidence: Evidence) -> tuple[str, Record] | None:
+    """The receiving folder of the authority, where files were delivered and nobody has ever touched one."""
+    probes = evidence.on(PROBE)
+    health = evidence.json(probes[-1]) if probes else {}
+    folder = health.get("folders", {}).get(health.get("authority"), {})
+    return (str(folder.get("response")), probes[-1]) if folder.get("untouched") else None
 
 
 def _numbers(evidence: Iterable[Seen]) -> tuple[int, ...]:
