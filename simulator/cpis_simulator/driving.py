@@ -428,7 +428,7 @@ class Delivered(Shape):
 class FolderState(Shape):
     """An authority's drop folder: absolute paths, what waits in each, and whether it was ever used.
 
-    `taken` counts the uploads that came; `untouched`: files were delivered, and none was ever read or taken away.
+    `taken` counts the uploads that came; for `untouched_s` nothing of what was delivered was ever read or taken away.
     """
 
     upload: str
@@ -436,7 +436,7 @@ class FolderState(Shape):
     waiting: list[str] = []
     responses: list[str] = []
     taken: int | None = None
-    untouched: bool = False
+    untouched_s: float | None = None
 
 
 class Health(Shape):

@@ -140,8 +140,8 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
             cause="not-reached",
             findings=("it passed, but on no evidence",),
         )
-    if judgement.outcome == "fail" and judgement.witness == "product" and (seen := _never_read(evidence)):
-        # It may read another folder, and then nothing of what it was sent can have had an effect.
+    if judgement.outcome == "fail" and known.judges == "authority" and (seen := _never_read(evidence)):
+        # It may read another folder, and then nothing that it was told can have had an effect.
         return replace(
             judgement,
             outcome="inconclusive",
@@ -154,11 +154,10 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
 
 
 def _never_read(evidence: Evidence) -> tuple[str, Record] | None:
-    """The receiving folder of the authority, where files were delivered and nobody has ever touched one."""
+    """The receiving folder of the authority, if it has read nothing there in all its time; and what says so."""
     probes = evidence.on(PROBE)
-    health = evidence.json(probes[-1]) if probes else {}
-    folder = health.get("folders", {}).get(health.get("authority"), {})
-    return (str(folder.get("response")), probes[-1]) if folder.get("untouched") else None
+    folder = evidence.json(probes[-1]).get("never_read") if probes else ""
+    return (str(folder), probes[-1]) if folder else None
 
 
 def _numbers(evidence: Iterable[Seen]) -> tuple[int, ...]:

@@ -166,7 +166,7 @@ class FileDrop:
                 waiting=[n for n in _names(folders.upload) if is_upload_name(n)],
                 responses=_names(folders.response),
                 taken=self._taken[ods],
-                untouched=self.delivery.untouched.is_untouched(ods),
+                untouched_s=self.delivery.untouched.untouched_s(ods),
             )
             for ods, folders in self.folders.items()
         }

@@ -7,6 +7,7 @@ at all, which is tried out first. Where it does not, a file that lies there coun
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ class Untouched:
         self._private = private
         self._keeps_times: bool | None = None
         self._watched: dict[str, dict[Path, int]] = {}
+        self._since: dict[str, float] = {}
         self._signs: Counter[str] = Counter()
 
     def note(self, authority: str, file: Path) -> None:
@@ -37,13 +39,14 @@ class Untouched:
             return
         with suppress(FileNotFoundError):
             watched[file] = file.stat().st_atime_ns
+            self._since.setdefault(authority, time.monotonic())
             return
         self._signs[authority] += 1  # It is gone already.
 
-    def is_untouched(self, authority: str) -> bool:
-        """Something was delivered, and nothing of it was ever read or taken."""
+    def untouched_s(self, authority: str) -> float | None:
+        """For how long nothing of what was delivered has been read or taken; None once something was."""
         if self._signs[authority] or not self._watched.get(authority) or not self._times_are_kept():
-            return False
+            return None
         for file, before in self._watched[authority].items():
             try:
                 if file.stat().st_atime_ns == before:
@@ -52,8 +55,8 @@ class Untouched:
                 pass
             self._signs[authority] += 1
             del self._watched[authority]
-            return False
-        return True
+            return None
+        return time.monotonic() - self._since[authority]
 
     def _times_are_kept(self) -> bool:
         """A file that is read has another time of access afterwards."""
