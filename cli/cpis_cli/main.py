@@ -16,6 +16,7 @@ from cpis_cli.config import config
 from cpis_cli.doctor import doctor
 from cpis_cli.driver import driver
 from cpis_cli.generate import generate
+from cpis_cli.init import init
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
 from cpis_cli.requirements import requirements
@@ -53,7 +54,7 @@ def cpis(
 
 
 for command in (
-    run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements, doctor,
+    run, validate, compare, serve, lookup, authority, care, generate, verify, steps, lint, requirements, init, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")
