@@ -42,7 +42,7 @@ class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
     `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here.
+    other. `requirements` are those that it judged here, `by` the people on whose word it rests.
     """
 
     check: str
@@ -57,6 +57,7 @@ class RecordedCheck(Part):
     cause: Cause | None = None
     witness: Witness
     findings: list[str] = []
+    by: list[str] = []
 
 
 class Stop(Part):
@@ -96,7 +97,8 @@ class Scenario(Part):
 class RequirementVerdict(Part):
     """What the run shows of one requirement that binds the role.
 
-    `without_scenario` are catalogue tests that judge it for the role and that the suite has no scenario of.
+    `by` are the people on whose word it rests, `without_scenario` catalogue tests that judge it for the role and that
+    the suite has no scenario of.
     """
 
     id: str
@@ -104,6 +106,7 @@ class RequirementVerdict(Part):
     verdict: Verdict
     cause: Cause | None = None
     witness: Witness | None = None
+    by: list[str] = []
     reason: str = ""
     scenarios: list[str] = []
     without_scenario: list[str] = []

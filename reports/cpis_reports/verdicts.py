@@ -261,12 +261,14 @@ def _verdict(requirement: Requirement, results: Results, ledger: _Ledger) -> Req
     def verdict(
         word: Verdict, *, cause: Cause | None = None, reason: str = "", of: Iterable[RecordedCheck] = ()
     ) -> RequirementVerdict:
+        of = list(of)
         return RequirementVerdict(
             id=requirement.id,
             level=requirement.level,
             verdict=word,
             cause=cause,
             witness=_weakest(recorded.witness for recorded in of),
+            by=sorted({name for recorded in of for name in recorded.by}),
             reason=reason,
             scenarios=sorted({scenario.id for scenario, _ in judged}),
             without_scenario=[test for test in catalogue.judging(requirement.id, ledger.role) if test not in called],

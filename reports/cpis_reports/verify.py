@@ -108,6 +108,7 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
             "evidence": list(judgement.evidence),
             "witness": judgement.witness,
             "cause": judgement.cause,
+            "by": list(judgement.by),
         }
     )
     known = CHECKS.get(recorded.check)
@@ -115,7 +116,7 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
         requirements = effective_of(known.requirements, scenario.test, known.judges)
         again = again.model_copy(update={"party": known.judges, "requirements": requirements})
     where = f"check {recorded.check} in {scenario.id}"
-    for key in ("outcome", "cause", "findings", "evidence", "witness", "party", "requirements"):
+    for key in ("outcome", "cause", "findings", "evidence", "witness", "by", "party", "requirements"):
         differences += _unlike(f"{where}: {key}", getattr(recorded, key), getattr(again, key))
     return again
 

@@ -37,7 +37,9 @@ class Record:
     * file-drop: `authority` (ODS code), `direction` (`upload` or `response`), `name`, `kind`, `delivery` (unique id).
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
     * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response.
-    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
+    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`;
+      where a person answered also `attested_by`, `attested_at`, `via`, and `remark` if there is one. What that person
+      attached has phase `attachment`, with its `name` and `type`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.
