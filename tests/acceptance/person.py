@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ QUESTION = """(() => {
   if (!form) return null;
   const facts = {};
   document.querySelectorAll("[data-fact]").forEach(d => facts[d.dataset.fact] = d.innerText);
-  return {id: form.dataset.open, operation: form.dataset.operation, facts, title: document.querySelector(".where")?.innerText ?? "",
+  return {id: form.dataset.open, operation: form.dataset.operation, facts, title: document.querySelector(".where")?.firstChild.textContent.trim() ?? "",
           heading: document.querySelector("h1").innerText};
 })()"""
 FILL = """((values, button) => {
@@ -82,7 +82,10 @@ class Person:
     """
 
     def __init__(
-        self, browser: Browser, product: Council, lies: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None
+        self,
+        browser: Browser,
+        product: Council,
+        lies: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
     ) -> None:
         self._browser = browser
         self._product = product
@@ -111,8 +114,8 @@ class Person:
     def answer(self, question: dict[str, Any]) -> None:
         """Do what one question says."""
         operation, facts = question["operation"], question["facts"]
-        if question["title"].split("\n")[0] != self._title:
-            self._title = question["title"].split("\n")[0]
+        if question["title"] != self._title:
+            self._title = question["title"]
             self._exceptions = self._product.do("exceptions", {})[1].get("items", [])
         if operation == "collect":
             self._send({}, "done")  # It reads its folder by itself, ten times a second.
@@ -129,7 +132,14 @@ class Person:
             self._plans[self._plan_of(facts)] = seen["plan_id"]
         seen = self._lies.get(operation, lambda told: told)(seen)
         if "items" not in seen:
-            self._send({name: _typed(name, value) for name, value in seen.items() if name != "child_id" or operation == "record-child"}, "done")
+            self._send(
+                {
+                    name: _typed(name, value)
+                    for name, value in seen.items()
+                    if name != "child_id" or operation == "record-child"
+                },
+                "done",
+            )
             return
         rows = [row for row in seen["items"] if self._is_new(operation, row, facts)]
         self._send_rows(rows)
@@ -206,8 +216,3 @@ def _typed(name: str, value: Any) -> str:
         at = datetime.fromisoformat(value)
         return at.astimezone(UK).strftime("%d/%m/%Y %H:%M:%S") if at.tzinfo else value
     return str(value)
-
-
-def now() -> datetime:
-    """In UTC."""
-    return datetime.now(UTC)
