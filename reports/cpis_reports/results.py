@@ -42,8 +42,8 @@ class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
     `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here; `doctor` is the check of `cpis doctor` that explains why
-    it could not.
+    other. `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check
+    of `cpis doctor` that explains why it could not.
     """
 
     check: str
@@ -59,6 +59,7 @@ class RecordedCheck(Part):
     witness: Witness
     findings: list[str] = []
     doctor: str = ""
+    by: list[str] = []
 
 
 class Stop(Part):
@@ -103,7 +104,8 @@ class Scenario(Part):
 class RequirementVerdict(Part):
     """What the run shows of one requirement that binds the role.
 
-    `without_scenario` are catalogue tests that judge it for the role and that the suite has no scenario of.
+    `by` are the people on whose word it rests, `without_scenario` catalogue tests that judge it for the role and that
+    the suite has no scenario of.
     """
 
     id: str
@@ -111,6 +113,7 @@ class RequirementVerdict(Part):
     verdict: Verdict
     cause: Cause | None = None
     witness: Witness | None = None
+    by: list[str] = []
     reason: str = ""
     doctor: str = ""
     scenarios: list[str] = []

@@ -279,12 +279,14 @@ def _verdict(requirement: Requirement, results: Results, ledger: _Ledger) -> Req
         doctor: str = "",
         of: Iterable[RecordedCheck] = (),
     ) -> RequirementVerdict:
+        of = list(of)
         return RequirementVerdict(
             id=requirement.id,
             level=requirement.level,
             verdict=word,
             cause=cause,
             witness=_weakest(recorded.witness for recorded in of),
+            by=sorted({name for recorded in of for name in recorded.by}),
             reason=reason,
             doctor=doctor,
             scenarios=sorted({scenario.id for scenario, _ in judged}),

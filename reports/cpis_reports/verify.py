@@ -110,6 +110,7 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
             "witness": judgement.witness,
             "doctor": judgement.doctor,
             "cause": judgement.cause,
+            "by": list(judgement.by),
         }
     )
     known = CHECKS.get(recorded.check)
@@ -117,7 +118,8 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
         requirements = effective_of(known.requirements, scenario.test, known.judges)
         again = again.model_copy(update={"party": known.judges, "requirements": requirements})
     where = f"check {recorded.check} in {scenario.id}"
-    for key in ("outcome", "cause", "findings", "evidence", "witness", "doctor", "party", "requirements"):
+    compared = ("outcome", "cause", "findings", "evidence", "witness", "by", "doctor", "party", "requirements")
+    for key in compared:
         differences += _unlike(f"{where}: {key}", getattr(recorded, key), getattr(again, key))
     return again
 

@@ -74,6 +74,10 @@ class StartError(HarnessError):
     """A part of the harness, or the system under test, never came up."""
 
 
+class Unattended(HarnessError):
+    """A person was asked, and nobody answered: nothing is known, of the product least of all."""
+
+
 class NotOffered(CpisError):
     """The product's driver does not offer an optional operation: the test is not tested, for that reason."""
 

@@ -52,26 +52,28 @@ class Judge:
                 doctor="responses-left",
             )
         until = lane.since_now() if until is None else until
-        start = self.stage.since if since is None else since
+        start = max(self.stage.since if since is None else since, lane.begun)
         evidence = lane.tail.evidence(scenario=self.stage.scenario_id, since=start, until=until)
         judgement = run_check(name, evidence, parameters)
         lane.judged(name, judgement.outcome)
         known = CHECKS[name]
-        self.recorded.append(
-            RecordedCheck(
-                check=name,
-                party=known.judges,
-                requirements=list(known.requirements),
-                step=self.step,
-                parameters=parameters,
-                since=start,
-                until=until,
-                evidence=list(judgement.evidence),
-                outcome=judgement.outcome,
-                cause=judgement.cause,
-                witness=judgement.witness,
-                findings=list(judgement.findings),
-                doctor=judgement.doctor,
-            )
+        recorded = RecordedCheck(
+            check=name,
+            party=known.judges,
+            requirements=list(known.requirements),
+            step=self.step,
+            parameters=parameters,
+            since=start,
+            until=until,
+            evidence=list(judgement.evidence),
+            outcome=judgement.outcome,
+            cause=judgement.cause,
+            witness=judgement.witness,
+            findings=list(judgement.findings),
+            doctor=judgement.doctor,
+            by=list(judgement.by),
         )
+        self.recorded.append(recorded)
+        # Should the run be broken off before the scenario ends, what was judged must not be lost.
+        lane.keep_check(recorded.model_dump(mode="json"))
         return judgement

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from cpis_reports.words import Cause, Outcome, Party, Witness
 from cpis_simulator.errors import PeerError
-from cpis_simulator.evidence import MARK, PROBE, Evidence, Record
+from cpis_simulator.evidence import DRIVER, MARK, PROBE, Evidence, Record
 
 Seen = Record | int | Iterable[Record]
 """What a judgement rests on: records, or numbers of records."""
@@ -33,6 +33,7 @@ class Judgement:
         witness: The strongest witness: the bytes, the product's driver, or a person.
         cause: Why nothing could be decided; only with `inconclusive`.
         doctor: Id of the check of `cpis doctor` that explains that, empty where none does.
+        by: People on whose word it rests.
     """
 
     outcome: Outcome
@@ -41,6 +42,7 @@ class Judgement:
     witness: Witness
     cause: Cause | None = None
     doctor: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,26 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
             evidence=_numbers((*judgement.evidence, seen[1])),
             doctor="responses-left",
         )
-    return judgement
+    return _on_whose_word(judgement, evidence)
+
+
+def _on_whose_word(judgement: Judgement, evidence: Evidence) -> Judgement:
+    """What a product said is a person's word where a person said it for the product; a pass is then attested.
+
+    Bytes that were seen stay what they are, whoever keyed in what they hold.
+    """
+    people = {
+        record.headers["attested_by"]
+        for record in evidence.on(DRIVER)
+        if record.seq in judgement.evidence and "attested_by" in record.headers
+    }
+    if not people:
+        return judgement
+    if judgement.witness == "wire":
+        # A file that did not come is a breach only because a person says that it was made.
+        return replace(judgement, by=tuple(sorted(people))) if judgement.outcome == "fail" else judgement
+    outcome: Outcome = "attested" if judgement.outcome == "pass" else judgement.outcome
+    return replace(judgement, outcome=outcome, witness="person", by=tuple(sorted(people)))
 
 
 def _never_read(evidence: Evidence) -> tuple[str, Record] | None:

@@ -57,6 +57,26 @@ class CallStatus(StrEnum):
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed-out"
+    UNATTENDED = "unattended"
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A person's word.
+
+    Attributes:
+        by: Who gave it.
+        at: When, as ISO text with offset.
+        via: `page`, `terminal` or `sheet`; with `, earlier` where it was given before the run was broken off.
+        remark: What else was said.
+        files: What was attached: name, content type, bytes.
+    """
+
+    by: str
+    at: str
+    via: str
+    remark: str = ""
+    files: tuple[tuple[str, str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,7 @@ class DriverReply:
         body: The JSON object of the answer, empty where none came.
         reason: Why it did not succeed, empty when answered.
         text: The answer as it stands in evidence, always a JSON object: as received, or made from the reason.
+        attested: Whose word it is, where a person gave it.
     """
 
     status: CallStatus
@@ -76,6 +97,7 @@ class DriverReply:
     body: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     text: str = "{}"
+    attested: Attested | None = None
 
 
 _STATUS_OF: Final = {
