@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, edge, evidence, lookups, night, serving, suite, uploads
+from bench import codecs, edge, evidence, lookups, night, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
@@ -16,6 +16,7 @@ MEASUREMENTS: dict[str, Callable[[], str]] = {
     "evidence": evidence.measured,
     "lookups": lookups.measured,
     "night": night.measured,
+    "replies": replies.measured,
     "serving": serving.measured,
     "suite": suite.measured,
     "uploads": uploads.measured,

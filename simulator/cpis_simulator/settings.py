@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 BusinessCheck = Literal[
     "content-id", "plan-and-subject", "end-not-before-start", "check-digit", "emergency-telephone", "age-18"
@@ -266,6 +266,15 @@ class FilesSettings(Group):
         Field(pattern=_VERSION, description="Every file of a client below this is answered CPF06; empty: any will do"),
     ] = ""
 
+    @model_validator(mode="after")
+    def _are_four_folders(self) -> FilesSettings:
+        names = [self.upload, self.response, self.archive, self.failed]
+        if len({name.casefold() for name in names}) < len(names) or any(
+            name in ("", ".", "..") or "/" in name or "\\" in name for name in names
+        ):
+            raise ValueError("four different names of folders, without a slash")
+        return self
+
     def is_client_too_old(self) -> bool:
         """The authorities' client is no longer supported (OPS-002)."""
         return _numbers(self.client_version) < _numbers(self.client_min_version)
@@ -279,17 +288,60 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-class TransportSettings(Group):
-    """The HTTP endpoint."""
+Profile = Literal["reliable", "express", "sync"]
+"""How a lookup is exchanged: ebXML with or without acknowledgement and duplicate elimination, or one SOAP exchange."""
 
-    max_body: Annotated[int, Field(gt=0, description="Bytes of a request body; more is answered 413")] = 2_000_000
+
+class TransportSettings(Group):
+    """The HTTP endpoint, and the messages of a lookup on their way."""
+
+    max_body: Annotated[int, Field(gt=0, description="Bytes of a request body; see `oversize`")] = 5_242_880
+    max_payload: Annotated[int, Field(gt=0, description="Characters of an ebXML payload; see `oversize`")] = 5_000_000
+    oversize: Annotated[
+        Literal["413", "500"], Field(description="HTTP status of the SOAP fault 200 that answers too large a message")
+    ] = "413"
+    strict: Annotated[
+        Literal["off", "reliable", "express", "sync"],
+        Field(
+            description="The only profile that is taken, at its own path and with known parties; off: whatever comes"
+        ),
+    ] = "off"
+    profile: Annotated[Profile, Field(description="What the directory publishes for queries")] = "reliable"
+    reply_profile: Annotated[
+        Literal["reliable", "express"], Field(description="How replies go to a party whose entry does not say")
+    ] = "express"
+    sync_paths: Annotated[
+        tuple[str, ...], Field(description="Where a SOAP query is taken when strict; the first is published")
+    ] = ("/sync-service", "/syncservice-cpis/cpis")
+    party_checks: Annotated[
+        Literal["when-strict", "refuse", "warn"],
+        Field(description="An unknown CPAId or From party: refused when strict, always, or never"),
+    ] = "when-strict"
+    broken_multipart: Annotated[
+        Literal["fault", "message-error"],
+        Field(description="A multipart message that is cut off: SOAP fault 201, or MimeProblem where it has a header"),
+    ] = "fault"
+    fault_status: Annotated[Literal[200, 500], Field(description="HTTP status of an ebXML MessageError")] = 200
+    asid_oddity: Annotated[
+        bool, Field(description="As Spine's own builder: ASIDs inside a synchronous 'no record' are not swapped")
+    ] = False
+    reply_delay: Annotated[float, Field(ge=0, description="Seconds from the acknowledgement to the reply")] = 0.02
+    reply_timeout: Annotated[float, Field(gt=0, description="Seconds that a client may take to answer a reply")] = 20.0
+    reply_hosts: Annotated[
+        frozenset[str], Field(description="Hosts beside this machine that replies may be posted to")
+    ] = frozenset()
+    time_scale: Annotated[float, Field(gt=0, description="Divides the durations of every contract")] = 1.0
+    certificate_name: Annotated[
+        Literal["off", "party"],
+        Field(description="Whether a client's certificate must have the name of its party in the directory, else 403"),
+    ] = "off"
     max_head: Annotated[int, Field(gt=0, description="Bytes of request line and headers; more is 431 or 414")] = 65_536
     handshake_s: Annotated[float, Field(gt=0, description="Seconds for a whole TLS handshake, from its first byte")] = (
         5.0
     )
     headers_s: Annotated[float, Field(gt=0, description="Seconds until the first byte, and for all headers")] = 10.0
     body_s: Annotated[float, Field(gt=0, description="Seconds for a whole request body, and for its answer")] = 30.0
-    max_connections: Annotated[int, Field(gt=0, description="Beyond these new ones are closed")] = 512
+    max_connections: Annotated[int, Field(gt=0, description="At once; further ones are closed")] = 512
 
 
 class Settings(Group):

@@ -1,7 +1,7 @@
 """What each value of a setting of the service does: one line for each value, one column for what is seen of it.
 
 A setting whose values are words or switches must have a line for every one of them. Numbers and texts have their own
-tests where they are used; a setting with one value only says what is built.
+tests where they are used, and so have the settings of the transport; a setting with one value only says what is built.
 """
 
 from __future__ import annotations
@@ -373,6 +373,8 @@ def values(annotation: Any) -> list[Any]:
 def switches() -> dict[str, list[Any]]:
     found = {}
     for group, info in Settings.model_fields.items():
+        if group == "transport":
+            continue
         kind = info.annotation
         assert isinstance(kind, type) and issubclass(kind, BaseModel)
         for key, field in kind.model_fields.items():

@@ -242,7 +242,7 @@ def test_threads_and_worlds_share_a_store_without_losing_anything(world):
 def test_a_store_of_another_version_is_refused(url):
     World(url).close()
     change(url, "UPDATE meta SET value = '0'")
-    with pytest.raises(ConfigError, match=r"another version .*expected 2, found 0.*remove this one"):
+    with pytest.raises(ConfigError, match=r"another version .*expected 3, found 0.*remove this one"):
         World(url)
 
 

@@ -34,9 +34,12 @@ def judge() -> Judge:
     seen = [Record(1, "", 0.0, "s", LOOKUP, "care", "service", {})]
     lane = SimpleNamespace(
         authority=SimpleNamespace(insist_that_it_runs=lambda: None),
-        service=SimpleNamespace(probe=lambda: None, explain=lambda number: f"because of {number}"),
+        service=SimpleNamespace(probe=lambda **_: None, explain=lambda number: f"because of {number}"),
         tail=SimpleNamespace(evidence=lambda **_: Evidence(seen, lambda _: b"")),
         since_now=lambda: 1,
+        never_read=lambda: "",
+        begun=0,
+        keep_check=lambda _: None,
         judged=lambda *_: None,
     )
     stage: Any = SimpleNamespace(lane=lane, since=0, scenario_id="s")

@@ -21,6 +21,7 @@ from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
 from cpis_simulator.apps.problems import Problems
+from cpis_simulator.apps.untouched import Untouched
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
 from cpis_simulator.store.journal import Journal
@@ -61,6 +62,7 @@ class Delivery:
         self._receiving = receiving
         self._problems = problems
         self.lock = threading.RLock()
+        self.untouched = Untouched(staging.parent)
 
     def run(self) -> int:
         """Deliver whatever can be delivered now; how many files were.
@@ -144,7 +146,7 @@ class Delivery:
             staged.append(OutboxRow(row.seq, row.delivery, row.authority, row.kind, name, row.body, "staged"))
         if staged:
             crash_point("after-stage")
-            with self._world.write(durable=True) as session:
+            with self._world.write(durable=True, alone=False) as session:
                 session.mark_staged(names)
         return staged
 
@@ -175,6 +177,8 @@ class Delivery:
             except OSError as error:
                 self._problems.tell(_key(row), _cannot(folder, error))
                 continue
+            else:
+                self.untouched.note(row.authority, folder / row.name)
             crash_point("after-rename")
             if recorded is None or row.delivery not in recorded:
                 self._record(row)
@@ -182,7 +186,7 @@ class Delivery:
             LOG.info("event=delivered kind=%s authority=%s name=%r", row.kind, row.authority, row.name)
             done.append(row.delivery)
         if done:
-            with self._world.write() as session:
+            with self._world.write(alone=False) as session:
                 session.mark_delivered(done)
         return len(done)
 

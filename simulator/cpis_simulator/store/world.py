@@ -98,8 +98,13 @@ class World:
             yield Session(connection, self._prepared)
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Session]:
+    def write(self, *, durable: bool = False, alone: bool = True) -> Iterator[Session]:
         """A transaction that writes: all of it, or on an exception nothing.
+
+        Args:
+            durable: It is on the disk when this returns.
+            alone: No other transaction writes meanwhile. What only changes rows that nobody else does need not wait for
+                that where the database can tell (PostgreSQL).
 
         Raises:
             HarnessError: When the database fails, such as for want of room on the disk.
@@ -115,7 +120,7 @@ class World:
             try:
                 with connection.begin():
                     if connection.dialect.name == "postgresql":
-                        _take_turn(connection, durable=durable)
+                        _begin(connection, durable=durable, alone=alone)
                     yield Session(connection, self._prepared)
             finally:
                 if durable:
@@ -154,7 +159,7 @@ class World:
             version = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "schema")).scalar()
             if version is None:
                 connection.execute(schema.meta.insert().values(name="schema", value=schema.VERSION))
-                fresh = {"id": _ONE, "clock_offset_us": 0, "pds_available": 1, "counter": 0, "epoch": 0}
+                fresh = {"id": _ONE, "clock_offset_us": 0, "pds_available": 1, "counter": 0, "epoch": 0, "setup": 0}
                 connection.execute(schema.world.insert().values(**fresh, held=int(self._held)))
                 session = Session(connection, self._prepared)
                 session.put_people(self._people)
@@ -214,11 +219,12 @@ def _postgresql(url: URL) -> Engine:
     return engine
 
 
-def _take_turn(connection: Connection, *, durable: bool) -> None:
-    """Wait until no other transaction writes."""
+def _begin(connection: Connection, *, durable: bool, alone: bool) -> None:
+    """Say what a transaction on PostgreSQL needs, and wait until no other one writes."""
     if durable:
         connection.exec_driver_sql("SET LOCAL synchronous_commit TO ON")
-    connection.execute(select(schema.world.c.id).with_for_update())
+    if alone:
+        connection.execute(select(schema.world.c.id).with_for_update())
 
 
 def _shown(url: str) -> str:
