@@ -1,11 +1,13 @@
 """The CP-IS service as its rules say it: a small model to hold the real one against.
 
-Written from the rules before the service was read, and importing nothing of it. Each rule is one short function that names
-its requirements. Nothing here parses or writes a message: an upload is a list of records, an answer a list of entries.
+Written from the rules before the service was read, and importing nothing of it. Each rule is one short function that
+names its requirements. Nothing here parses or writes a message: an upload is a list of records, an answer a list of
+entries.
 
 The rules leave some choices open; the model takes the default of each setting. Where they say nothing at all, it does as
-follows: a day is a day in London, since plan dates have no offset and are written there; who was born on 29 February turns
-18 on 1 March; the newest header of an authority that stored something gives its telephones; a death changes nothing.
+follows: a day is a day in London, since plan dates have no offset and are written there; who was born on 29 February
+turns 18 on 1 March; the newest header of an authority that stored something gives its telephones; a death changes
+nothing.
 """
 
 from __future__ import annotations
@@ -216,7 +218,7 @@ def is_adult(person: Person, today: date) -> bool:
 
 
 def end_shown(plan: Plan, person: Person, today: date) -> datetime | None:
-    """The end of a plan: its own, or the eighteenth birthday; a mother may be of any age (DAT-016, DAT-017, RSP-009)."""
+    """The end of a plan: its own, or the eighteenth birthday, save for a mother (DAT-016, DAT-017, RSP-009)."""
     if plan.kind == UCP or not is_adult(person, today):
         return plan.end
     birthday = datetime.combine(eighteenth_birthday(person.birth_date), time())
