@@ -25,6 +25,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the lookup endpoint, 0 for any free one.")] = 0,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the control API, 0 for any free.")] = 0,
+    directory_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the directory API, 0 for any free.")
+    ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Serve plain HTTP, for a test network only.")] = False,
     cert: Cert = None,
     key: Key = None,
@@ -39,7 +42,7 @@ def serve(
         str | None, typer.Option(help="A number that nobody knows: learn it from the upload, or refuse.")
     ] = None,
 ) -> None:
-    """Run the mock Spine: drop folders, lookup endpoint, control API.
+    """Run the mock Spine: drop folders, lookup endpoint, directory, control API.
 
     Prints one JSON line with its addresses once it accepts connections, and logs to standard error. Ends on Ctrl-C.
 
@@ -69,14 +72,15 @@ def serve(
                 host=host,
                 port=port,
                 control_port=control_port,
+                directory_port=directory_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))
             if workers > 1:
-                several = ServiceWorkers(settings, authorities, places, workers, uploads)
+                several = ServiceWorkers(settings, authorities, places, workers, uploads, read.parties())
                 run_until_told(several.ready, several.stop, check=several.check)
                 return
-            service = ServiceHost(settings, authorities, places)
+            service = ServiceHost(settings, authorities, places, parties=read.parties())
             try:
                 for path in uploads:
                     service.load_upload(path)

@@ -42,7 +42,8 @@ class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
     `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here.
+    other. `requirements` are those that it judged here; `doctor` is the check of `cpis doctor` that explains why
+    it could not.
     """
 
     check: str
@@ -57,13 +58,18 @@ class RecordedCheck(Part):
     cause: Cause | None = None
     witness: Witness
     findings: list[str] = []
+    doctor: str = ""
 
 
 class Stop(Part):
-    """What ended an attempt before its last step, other than a check."""
+    """What ended an attempt before its last step, other than a check.
+
+    `doctor` is the check of `cpis doctor` that explains it, empty where none does.
+    """
 
     cause: Literal["config", "harness", "not-reached", "not-tested"]
     reason: str
+    doctor: str = ""
 
 
 class Attempt(Part):
@@ -78,7 +84,7 @@ class Attempt(Part):
 
 
 class Scenario(Part):
-    """A scenario, or one row of an outline. `outcome`, `cause` and `reason` follow from its attempts."""
+    """A scenario, or one row of an outline. `outcome`, `cause`, `reason` and `doctor` follow from its attempts."""
 
     id: str
     name: str
@@ -90,6 +96,7 @@ class Scenario(Part):
     outcome: ScenarioOutcome = "inconclusive"
     cause: Cause | None = None
     reason: str = ""
+    doctor: str = ""
     attempts: list[Attempt] = []
 
 
@@ -105,6 +112,7 @@ class RequirementVerdict(Part):
     cause: Cause | None = None
     witness: Witness | None = None
     reason: str = ""
+    doctor: str = ""
     scenarios: list[str] = []
     without_scenario: list[str] = []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cpis_reports.checks import CHECKS, Judgement, run_check
 from cpis_reports.results import RecordedCheck
+from cpis_simulator.errors import ConfigError
 from cpis_steps.stage import Stage
 
 
@@ -35,11 +36,21 @@ class Judge:
 
         Raises:
             PeerError: The harness has started the product, and it runs no more.
+            ConfigError: The product reads nothing, and the evidence that the check would see does not say so.
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
         lane.authority.insist_that_it_runs()
-        lane.service.probe()
+        never_read = lane.never_read()
+        lane.service.probe(never_read=never_read)
+        if until is not None and never_read:
+            # The probe lies behind what the check may see, so that the check cannot know.
+            raise ConfigError(
+                "Nothing that was delivered was ever read or taken",
+                where=never_read,
+                mend="Have the product read that folder, or name the one it reads in settings.files.response.",
+                doctor="responses-left",
+            )
         until = lane.since_now() if until is None else until
         start = self.stage.since if since is None else since
         evidence = lane.tail.evidence(scenario=self.stage.scenario_id, since=start, until=until)
@@ -60,6 +71,7 @@ class Judge:
                 cause=judgement.cause,
                 witness=judgement.witness,
                 findings=list(judgement.findings),
+                doctor=judgement.doctor,
             )
         )
         return judgement

@@ -32,6 +32,7 @@ pytest_plugins = [
     "cpis_steps.file_drop",
     "cpis_steps.replies",
     "cpis_steps.lookups",
+    "cpis_steps.weather",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
 ]
@@ -48,8 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: see `cpis requirements`")
     if (plan := plan_of_process()) is not None:
         from cpis_steps.lint import OTHER_TAGS
+        from cpis_steps.weather import TAGS
 
-        for name in (*OTHER_TAGS, *{file.parent.name for file in plan.features}):
+        for name in (*OTHER_TAGS, *TAGS, *{file.parent.name for file in plan.features}):
             config.addinivalue_line("markers", f"{name}: a feature file's own")
 
 
@@ -133,6 +135,7 @@ def cpis_stage(cpis_lane: Lane, cpis_plan: RunPlan, request: pytest.FixtureReque
         )
         recording.cast = cast
         stage = Stage(cpis_lane, cast, scenario.id, scenario.test)
+        stage.meet_weather(scenario.tags)
         yield stage
         with contextlib.suppress(CpisError):  # Whoever does not answer here will not answer the next scenario either.
             stage.tidy()

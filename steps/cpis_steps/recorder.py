@@ -148,11 +148,11 @@ def _stop_for(error: BaseException) -> Stop:
     if isinstance(error, NotOffered):
         return Stop(cause="not-tested", reason=str(error))
     if isinstance(error, ConfigError):
-        return Stop(cause="config", reason=str(error))
+        return Stop(cause="config", reason=str(error), doctor=error.doctor)
     if isinstance(error, HarnessError):
-        return Stop(cause="harness", reason=str(error))
+        return Stop(cause="harness", reason=str(error), doctor=error.doctor)
     if isinstance(error, PeerError):
-        return Stop(cause="not-reached", reason=str(error))
+        return Stop(cause="not-reached", reason=str(error), doctor=error.doctor)
     if isinstance(error, pytest.skip.Exception):
         return Stop(cause="not-tested", reason=str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -17,7 +17,7 @@ from typing import Any
 
 from cpis_fixtures.config import CAPABILITIES, load_config
 from cpis_fixtures.loopback import bring_up
-from cpis_fixtures.plan import BASE_INSTANT, PLAN_VARIABLE, RunPlan, new_plan
+from cpis_fixtures.plan import BASE_INSTANT, RunPlan, new_plan
 from cpis_fixtures.starting.product import check_product
 from cpis_reports.bundle import seal
 from cpis_reports.checks import CHECKS
@@ -127,10 +127,10 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     """
     plan = plan_of(request)
     bring_up()
-    path = plan.write()
+    plan.write()
     scenarios = len(selected(plan))
     say(f"run {plan.run_id}: role {plan.role}, {scenarios} scenarios, seed {plan.seed}, {plan.jobs} lane(s)")
-    environment = {**os.environ, PLAN_VARIABLE: str(path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, **plan.handed_over(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
         environment.pop(name, None)
     command = [*COMMAND, "--rootdir", str(plan.folder), "-c", str(_ini(plan))]

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from cpis_reports.words import Cause, Outcome, Party, Witness
 from cpis_simulator.errors import PeerError
-from cpis_simulator.evidence import MARK, Evidence, Record
+from cpis_simulator.evidence import MARK, PROBE, Evidence, Record
 
 Seen = Record | int | Iterable[Record]
 """What a judgement rests on: records, or numbers of records."""
@@ -32,6 +32,7 @@ class Judgement:
         evidence: Numbers of the records that it rests on.
         witness: The strongest witness: the bytes, the product's driver, or a person.
         cause: Why nothing could be decided; only with `inconclusive`.
+        doctor: Id of the check of `cpis doctor` that explains that, empty where none does.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class Judgement:
     evidence: tuple[int, ...]
     witness: Witness
     cause: Cause | None = None
+    doctor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,9 @@ def judged(witness: Witness, findings: Iterable[str], *evidence: Seen) -> Judgem
     return failed(witness, texts, *evidence) if texts else passed(witness, *evidence)
 
 
-def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire") -> Judgement:
+def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire", doctor: str = "") -> Judgement:
     """Nothing can be said about the party, and why not."""
-    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause)
+    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause, doctor)
 
 
 def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> Judgement:
@@ -138,7 +140,24 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
             cause="not-reached",
             findings=("it passed, but on no evidence",),
         )
+    if judgement.outcome == "fail" and known.judges == "authority" and (seen := _never_read(evidence)):
+        # It may read another folder, and then nothing that it was told can have had an effect.
+        return replace(
+            judgement,
+            outcome="inconclusive",
+            cause="config",
+            findings=(*judgement.findings, f"nothing that was delivered to {seen[0]} was ever read or taken"),
+            evidence=_numbers((*judgement.evidence, seen[1])),
+            doctor="responses-left",
+        )
     return judgement
+
+
+def _never_read(evidence: Evidence) -> tuple[str, Record] | None:
+    """The receiving folder of the authority, if it has read nothing there in all its time; and what says so."""
+    probes = evidence.on(PROBE)
+    folder = evidence.json(probes[-1]).get("never_read") if probes else ""
+    return (str(folder), probes[-1]) if folder else None
 
 
 def _numbers(evidence: Iterable[Seen]) -> tuple[int, ...]:
