@@ -4,10 +4,9 @@ Written from the rules before the service was read, and importing nothing of it.
 names its requirements. Nothing here parses or writes a message: an upload is a list of records, an answer a list of
 entries.
 
-The rules leave some choices open; the model takes the default of each setting. Where they say nothing at all, it does as
-follows: a day is a day in London, since plan dates have no offset and are written there; who was born on 29 February
-turns 18 on 1 March; the newest header of an authority that stored something gives its telephones; a death changes
-nothing.
+The rules leave some choices open; the model takes the default of each setting. Where they say nothing at all, it does
+as follows: a day is a day in London, since plan dates have no offset and are written there; who was born on 29 February
+turns 18 on 1 March; a death changes nothing. `docs/model.md` tells where the model was changed since, and why.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file; `sender` owns the mailbox that it came from."""
+    """One file; `sender` owns the mailbox that it came from. Of a file that is not whole the header can be read."""
 
     sender: str
     authority: str
@@ -66,6 +65,7 @@ class Upload:
     quantity: int
     telephones: tuple[tuple[str, str], ...] = (("EC", "tel:01632960002"),)
     readable: bool = True
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +184,10 @@ class InactiveNotification:
 
 @dataclass(slots=True)
 class Held:
-    """What one authority holds under one number."""
+    """What one authority holds under one number: each plan with the file that brought it, and its last header."""
 
-    plans: dict[tuple[str, datetime], Plan] = field(default_factory=dict)
-    file_id: int = 0
+    plans: dict[tuple[str, datetime], tuple[Plan, int]] = field(default_factory=dict)
+    telephones: tuple[tuple[str, str], ...] = ()
     local_id: str | None = None
 
 
@@ -285,11 +285,9 @@ def fault_in_itself(record: Record, telephones: tuple[tuple[str, str], ...]) -> 
     """What is wrong with a record before PDS is asked (UPL-014, UPL-021, DAT-014, DAT-029)."""
     if not is_complete(record):
         return "CPR07", "CPRD01"
-    if not has_check_digit(record.nhs_number):
-        return "CPR04", None
     if not (telephones_fit(telephones) and ends_in_order(record) and subjects_fit(record)):
         return "CPR07", "CPRD02"
-    return None
+    return None if has_check_digit(record.nhs_number) else ("CPR04", None)
 
 
 def fault_on_pds(record: Record, person: Person | None, today: date) -> tuple[str, str | None] | None:
@@ -341,9 +339,10 @@ class Service:
     windowed: bool = False
     pds_is_up: bool = True
     held: dict[tuple[str, str], Held] = field(default_factory=dict)
-    telephones: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     processed: dict[str, int] = field(default_factory=dict)
+    unprocessed: set[tuple[str, int]] = field(default_factory=set)
     history: list[Access] = field(default_factory=list)
+    found_by: set[str] = field(default_factory=set)
     notified: set[tuple[str, str]] = field(default_factory=set)
     waiting: list[tuple[str, AccessItem]] = field(default_factory=list)
     sent: list[AccessNotification | InactiveNotification] = field(default_factory=list)
@@ -356,8 +355,11 @@ class Service:
         """Take one file and answer it (ACK-001, ACK-002, ACK-003, UPL-022)."""
         if refused := self.file_fault(upload):
             quantity, file_id = (upload.quantity, upload.file_id) if upload.readable else (-1, -1)
+            if refused == "CPF05":
+                self.unprocessed.add((upload.authority, upload.file_id))
             return Acknowledgement(upload.sender, file_id, refused, quantity, 0)
-        self.processed[upload.authority] = upload.file_id
+        self.processed[upload.authority] = max(upload.file_id, self.processed.get(upload.authority, 0))
+        self.unprocessed.discard((upload.authority, upload.file_id))
         failures = []
         for position, record in enumerate(upload.records):
             if fault := self.record_fault(record, upload, now):
@@ -370,11 +372,17 @@ class Service:
 
     def file_fault(self, upload: Upload) -> str | None:
         """Why a whole file is refused (UPL-001, UPL-004, UPL-013, UPL-015, OPS-001, MSG-001)."""
-        if not upload.readable or not upload.records or upload.quantity != len(upload.records):
+        if not (upload.readable and upload.whole and upload.records) or upload.quantity != len(upload.records):
             return "CPF01"
-        if upload.sender != upload.authority or upload.file_id <= self.processed.get(upload.authority, 0):
+        if upload.sender != upload.authority or self.is_used(upload):
             return "CPF01"
         return None if self.pds_is_up else "CPF05"
+
+    def is_used(self, upload: Upload) -> bool:
+        """An id not above those processed, unless it was answered with CPF05 (UPL-003, UPL-013, ACK-009)."""
+        if (upload.authority, upload.file_id) in self.unprocessed:
+            return False
+        return upload.file_id <= self.processed.get(upload.authority, 0)
 
     def record_fault(self, record: Record, upload: Upload, now: datetime) -> tuple[str, str | None] | None:
         """Why one record is refused (ACK-005)."""
@@ -386,12 +394,11 @@ class Service:
         held = self.held.setdefault((upload.authority, record.nhs_number), Held())
         for plan in record.plans:
             assert plan.start is not None
-            held.plans[plan.kind, plan.start] = plan
-        held.file_id = upload.file_id
+            held.plans[plan.kind, plan.start] = plan, upload.file_id
         held.local_id = record.local_id or held.local_id
-        self.telephones[upload.authority] = upload.telephones
+        held.telephones = upload.telephones
 
-    def found(self, nhs_number: str, today: date) -> dict[str, frozenset[Entry]]:
+    def found(self, nhs_number: str, today: date) -> dict[str, list[tuple[Entry, int]]]:
         """The entries shown, by authority; an inactive number finds nothing (DAT-004, DAT-022, RSP-010, INA-007)."""
         person = self.people.get(nhs_number)
         if person is None or person.status != "active":
@@ -399,14 +406,14 @@ class Service:
         shown = {authority: self.entries(authority, person, today) for authority in self.authorities}
         return {authority: entries for authority, entries in shown.items() if entries}
 
-    def entries(self, authority: str, person: Person, today: date) -> frozenset[Entry]:
-        """One authority's plans of a person as an answer shows them (RSP-001, DAT-009)."""
+    def entries(self, authority: str, person: Person, today: date) -> list[tuple[Entry, int]]:
+        """One authority's plans of a person as an answer shows them, each with its file (RSP-001, DAT-009)."""
         held = self.held.get((authority, person.nhs_number), Held())
-        return frozenset(
-            Entry(authority, self.telephones[authority], kind, start, end_shown(plan, person, today))
-            for (kind, start), plan in held.plans.items()
+        return [
+            (Entry(authority, held.telephones, kind, start, end_shown(plan, person, today)), file_id)
+            for (kind, start), (plan, file_id) in held.plans.items()
             if is_shown(plan, person, today)
-        )
+        ]
 
     def look_up(self, query: Query, now: datetime) -> Answer | NoRecord | Refusal:
         """Answer one query, and do what follows from it (QRY-003, QRY-007, RSP-003, RSP-011, NTF-001, NTF-003)."""
@@ -416,10 +423,11 @@ class Service:
         found = self.found(query.nhs_number, london_day(now))
         if not found:
             return NoRecord()
+        self.found_by.add(query.event_id)
         if not query.silent:
-            for authority in found:
-                self.notify(authority, own, now)
-        return Answer(frozenset().union(*found.values()), self.accesses(own))
+            for authority, entries in found.items():
+                self.notify(authority, max(file_id for _, file_id in entries), own, now)
+        return Answer(frozenset(entry for entries in found.values() for entry, _ in entries), self.accesses(own))
 
     def remember(self, access: Access) -> Access:
         """Keep every access, one delivered twice only once (IG-005, QRY-012)."""
@@ -431,16 +439,16 @@ class Service:
 
     def accesses(self, own: Access) -> tuple[Access, ...]:
         """Unscheduled and its own, no repeats, 25, newest first (DAT-024, DAT-025, RSP-007, RSP-008)."""
-        listed = [a for a in self.history if a.nhs_number == own.nhs_number and (not a.silent or a == own)]
+        found = [a for a in self.history if a.nhs_number == own.nhs_number and a.event_id in self.found_by]
+        listed = [a for a in found if not a.silent or a == own]
         return tuple(reversed(without_repeats(listed)))[:LISTED]
 
-    def notify(self, authority: str, access: Access, now: datetime) -> None:
+    def notify(self, authority: str, file_id: int, access: Access, now: datetime) -> None:
         """Tell one authority of an access, at once or with its window (NTF-005, NTF-006, NTF-007, NTF-009, QRY-012)."""
         if (authority, access.event_id) in self.notified:
             return
         self.notified.add((authority, access.event_id))
-        held = self.held[authority, access.nhs_number]
-        item = AccessItem(held.file_id, access, held.local_id)
+        item = AccessItem(file_id, access, self.held[authority, access.nhs_number].local_id)
         if self.windowed:
             self.waiting.append((authority, item))
         else:
@@ -474,14 +482,18 @@ class Service:
             status = "superseded" if new else "retired"
             self.people[old] = replace(self.people[old], status=status, replaced_by=new)
         for authority in self.authorities:
-            used = [
-                (old, new, self.held[authority, old])
+            items = tuple(
+                InactiveItem(old, new, file_id, self.held[authority, old].local_id)
                 for old, new in replacements.items()
-                if (authority, old) in self.held
-            ]
-            items = tuple(InactiveItem(old, new, held.file_id, held.local_id) for old, new, held in used)
+                if (file_id := self.file_in_use(authority, old))
+            )
             if items:
                 self.sent.append(InactiveNotification(authority, now, items))
+
+    def file_in_use(self, authority: str, nhs_number: str) -> int | None:
+        """The last file about a number that an authority uses; a withdrawn entry is no use of it (INA-001, INA-002)."""
+        plans = self.held.get((authority, nhs_number), Held()).plans.values()
+        return max((file_id for plan, file_id in plans if plan.delete is None), default=None)
 
     def correct_birth_date(self, nhs_number: str, birth_date: date) -> None:
         """PDS changes a birth date; records match from then on by the new one (INA-009)."""
