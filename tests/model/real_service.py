@@ -142,7 +142,7 @@ class RealService:
         registered = next(a for a in DEFAULT_AUTHORITIES if a.ods_code == upload.sender)
         private = self._folder / "in" / self._ids()
         private.mkdir()
-        path = private / "upload.xml"
+        path = private / f"{private.name}.xml"
         path.write_bytes(file_of(upload, self._now))
         done = self._folder / "done"
         folders = Folders(done, done, done, done, done, self._folder / "in")

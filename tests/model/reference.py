@@ -343,7 +343,6 @@ class Service:
     unprocessed: set[tuple[str, int]] = field(default_factory=set)
     history: list[Access] = field(default_factory=list)
     found_by: set[str] = field(default_factory=set)
-    notified: set[tuple[str, str]] = field(default_factory=set)
     waiting: list[tuple[str, AccessItem]] = field(default_factory=list)
     sent: list[AccessNotification | InactiveNotification] = field(default_factory=list)
     window_ends: datetime = field(init=False)
@@ -416,17 +415,17 @@ class Service:
         ]
 
     def look_up(self, query: Query, now: datetime) -> Answer | NoRecord | Refusal:
-        """Answer one query, and do what follows from it (QRY-003, QRY-007, RSP-003, RSP-011, NTF-001, NTF-003)."""
+        """Answer one query, and do what follows from it (QRY-003, QRY-007, QRY-012, RSP-003, RSP-011, NTF-001, NTF-003)."""
         if query.event_id is None or query.nhs_number is None or query.author is None:
             return Refusal(tuple(name for name in ("event_id", "nhs_number", "author") if getattr(query, name) is None))
         own = self.remember(Access(query.event_id, query.nhs_number, query.author, now, query.silent))
         found = self.found(query.nhs_number, london_day(now))
         if not found:
             return NoRecord()
-        self.found_by.add(query.event_id)
-        if not query.silent:
+        if not query.silent and query.event_id not in self.found_by:
             for authority, entries in found.items():
                 self.notify(authority, max(file_id for _, file_id in entries), own, now)
+        self.found_by.add(query.event_id)
         return Answer(frozenset(entry for entries in found.values() for entry, _ in entries), self.accesses(own))
 
     def remember(self, access: Access) -> Access:
@@ -444,10 +443,7 @@ class Service:
         return tuple(reversed(without_repeats(listed)))[:LISTED]
 
     def notify(self, authority: str, file_id: int, access: Access, now: datetime) -> None:
-        """Tell one authority of an access, at once or with its window (NTF-005, NTF-006, NTF-007, NTF-009, QRY-012)."""
-        if (authority, access.event_id) in self.notified:
-            return
-        self.notified.add((authority, access.event_id))
+        """Tell one authority of an access, at once or with its window (NTF-005, NTF-006, NTF-007, NTF-009)."""
         item = AccessItem(file_id, access, self.held[authority, access.nhs_number].local_id)
         if self.windowed:
             self.waiting.append((authority, item))
