@@ -415,7 +415,7 @@ class Service:
         ]
 
     def look_up(self, query: Query, now: datetime) -> Answer | NoRecord | Refusal:
-        """Answer one query, and do what follows from it (QRY-003, QRY-007, QRY-012, RSP-003, RSP-011, NTF-001, NTF-003)."""
+        """Answer one query, and do what follows from it (QRY-003, QRY-007, QRY-012, RSP-003, RSP-011, NTF-001)."""
         if query.event_id is None or query.nhs_number is None or query.author is None:
             return Refusal(tuple(name for name in ("event_id", "nhs_number", "author") if getattr(query, name) is None))
         own = self.remember(Access(query.event_id, query.nhs_number, query.author, now, query.silent))

@@ -25,7 +25,7 @@ from tests.model.reference import CHILD, CPP, LAC, MOTHER, UCP, Name, Person, Pl
 
 SEQUENCES: Final = int(os.environ.get("CPIS_MODEL_SEQUENCES", "0"))
 PROFILE: Final = settings(
-    max_examples=SEQUENCES or 12,
+    max_examples=SEQUENCES or 15,
     deadline=None,
     derandomize=not SEQUENCES,
     database=None,
@@ -107,10 +107,10 @@ class Play:
     def step(self, chance: Random) -> None:
         """Something happens, drawn by its weight."""
         steps: tuple[tuple[Callable[[Random], None], int], ...] = (
-            (self.upload, 8), (self.change, 5), (self.look_up, 10), (self.ask_again, 1), (self.crowd, 1),
-            (self.wait, 4), (self.wait_for_the_end_of_a_day, 4), (self.wait_for_a_last_day, 3), (self.lose_pds, 1),
-            (self.correct_birth_date, 1),
-            (self.merge, 1), (self.adopt, 1), (self.retire_together, 1), (self.close_window, 3 if self.windowed else 0),
+            (self.upload, 24), (self.change, 15), (self.look_up, 30), (self.ask_again, 3), (self.crowd, 1),
+            (self.wait, 12), (self.wait_for_the_end_of_a_day, 12), (self.wait_for_a_last_day, 9), (self.lose_pds, 3),
+            (self.correct_birth_date, 3), (self.merge, 3), (self.adopt, 3), (self.retire_together, 3),
+            (self.close_window, 9 if self.windowed else 0),
         )  # fmt: skip
         [happens] = chance.choices([step for step, _ in steps], [weight for _, weight in steps])
         happens(chance)
@@ -206,7 +206,8 @@ class Play:
         _, number = chance.choice(sorted(self.model.held))
         for who in range(chance.choice((23, 24, 25, 26))):
             self.ask(Query(self.event(), number, f"9999000001{who:02}"), self.now)
-            self.move(self.now + timedelta(seconds=chance.choice((0, 1, 1, 600))))
+            if pause := chance.choice((0, 0, 1, 600)):
+                self.move(self.now + timedelta(seconds=pause))
 
     def event(self) -> str:
         return f"0B1D5C10-7A2E-4C55-9D02-{len(self.asked) + 1:012X}"
