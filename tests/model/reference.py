@@ -342,7 +342,6 @@ class Service:
     processed: dict[str, int] = field(default_factory=dict)
     unprocessed: set[tuple[str, int]] = field(default_factory=set)
     history: list[Access] = field(default_factory=list)
-    found_by: set[str] = field(default_factory=set)
     waiting: list[tuple[str, AccessItem]] = field(default_factory=list)
     sent: list[AccessNotification | InactiveNotification] = field(default_factory=list)
     window_ends: datetime = field(init=False)
@@ -418,28 +417,20 @@ class Service:
         """Answer one query, and do what follows from it (QRY-003, QRY-007, QRY-012, RSP-003, RSP-011, NTF-001)."""
         if query.event_id is None or query.nhs_number is None or query.author is None:
             return Refusal(tuple(name for name in ("event_id", "nhs_number", "author") if getattr(query, name) is None))
-        own = self.remember(Access(query.event_id, query.nhs_number, query.author, now, query.silent))
         found = self.found(query.nhs_number, london_day(now))
         if not found:
             return NoRecord()
-        if not query.silent and query.event_id not in self.found_by:
-            for authority, entries in found.items():
+        own = next((access for access in self.history if access.event_id == query.event_id), None)
+        if own is None:
+            own = Access(query.event_id, query.nhs_number, query.author, now, query.silent)
+            self.history.append(own)
+            for authority, entries in found.items() if not query.silent else ():
                 self.notify(authority, max(file_id for _, file_id in entries), own, now)
-        self.found_by.add(query.event_id)
         return Answer(frozenset(entry for entries in found.values() for entry, _ in entries), self.accesses(own))
-
-    def remember(self, access: Access) -> Access:
-        """Keep every access, one delivered twice only once (IG-005, QRY-012)."""
-        for earlier in self.history:
-            if earlier.event_id == access.event_id:
-                return earlier
-        self.history.append(access)
-        return access
 
     def accesses(self, own: Access) -> tuple[Access, ...]:
         """Unscheduled and its own, no repeats, 25, newest first (DAT-024, DAT-025, RSP-007, RSP-008)."""
-        found = [a for a in self.history if a.nhs_number == own.nhs_number and a.event_id in self.found_by]
-        listed = [a for a in found if not a.silent or a == own]
+        listed = [a for a in self.history if a.nhs_number == own.nhs_number and (not a.silent or a == own)]
         return tuple(reversed(without_repeats(listed)))[:LISTED]
 
     def notify(self, authority: str, file_id: int, access: Access, now: datetime) -> None:

@@ -101,7 +101,8 @@ class Play:
         self.model = model.Service(people(now), AUTHORITIES, now, windowed)
         real.reset(people(now), now)
         self.last_id = dict.fromkeys(AUTHORITIES, 0)
-        self.asked: list[tuple[Query, datetime]] = []
+        self.asked = 0
+        self.answered: list[tuple[Query, datetime]] = []
         self.told = 0
 
     def step(self, chance: Random) -> None:
@@ -195,9 +196,9 @@ class Play:
         self.ask(Query(self.event(), number, chance.choice(AUTHORS), silent=chance.random() < 0.25), self.now)
 
     def ask_again(self, chance: Random) -> None:
-        """A query is delivered a second time."""
-        if unscheduled := [asked for asked in self.asked if not asked[0].silent]:
-            self.ask(*chance.choice(unscheduled))
+        """A query that was answered with a record is delivered a second time."""
+        if self.answered:
+            self.ask(*chance.choice(self.answered))
 
     def crowd(self, chance: Random) -> None:
         """As many people as an answer lists, about, ask about one child, some seconds apart."""
@@ -210,15 +211,16 @@ class Play:
                 self.move(self.now + timedelta(seconds=pause))
 
     def event(self) -> str:
-        return f"0B1D5C10-7A2E-4C55-9D02-{len(self.asked) + 1:012X}"
+        self.asked += 1
+        return f"0B1D5C10-7A2E-4C55-9D02-{self.asked:012X}"
 
     def ask(self, query: Query, made: datetime) -> None:
         note(f"{self.now} {query}")
-        if (query, made) not in self.asked:
-            self.asked.append((query, made))
         expected = self.model.look_up(query, self.now)
         self.met[type(expected).__name__] += 1
         if isinstance(expected, model.Answer):
+            if not query.silent:
+                self.answered.append((query, made))
             self.met.update(self.kind_of(entry) for entry in expected.entries)
             self.met["two authorities"] += len({entry.authority for entry in expected.entries}) > 1
             self.met["25 accesses"] += len(expected.accesses) == 25
