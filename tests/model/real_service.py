@@ -86,10 +86,15 @@ class _Fleeting(World):
 
 
 class RealService:
-    """One service in a folder of its own; `reset` begins a new world."""
+    """One service in a folder of its own; `reset` begins a new world.
 
-    def __init__(self, folder: Path, *, windowed: bool) -> None:
-        choices = settings(notify={"cadence": "window" if windowed else "immediate"})
+    Args:
+        folder: For its store and its files.
+        mode: `immediate`; `held`, where notifications wait until they are asked for; `window`, where they wait a day.
+    """
+
+    def __init__(self, folder: Path, mode: str) -> None:
+        choices = settings(notify={"cadence": "window" if mode == "window" else "immediate"})
         counter = itertools.count(1)
 
         def ids() -> str:
@@ -102,7 +107,7 @@ class RealService:
         self._files = _Fleeting(store)
         delivery, spools = _Unsent(self._files, None, folder / "out", {}, Problems()), folder / "spool"
         self._claims = Claims(self._files, None, delivery, spools, choices, ids=ids, real_now=lambda: STARTED)
-        self._windowed = windowed
+        self._held = mode != "immediate"
         self._ids = ids
         self._folder = folder
         self._after = 0
@@ -115,7 +120,7 @@ class RealService:
     def reset(self, people: dict[str, model.Person], now: datetime) -> None:
         """An empty world with these people, whose clock shows `now`."""
         with self.node.world.write() as session:
-            session.clear(now - STARTED, (), held=self._windowed)
+            session.clear(now - STARTED, (), held=self._held)
         self._after = 0
         self._now = now
         self.put(*people.values())

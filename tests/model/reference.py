@@ -331,12 +331,17 @@ def without_repeats(accesses: list[Access]) -> list[Access]:
 
 @dataclass
 class Service:
-    """The state of CP-IS, and what it does with a file, a query, a change of PDS and the passing of time."""
+    """The state of CP-IS, and what it does with a file, a query, a change of PDS and the passing of time.
+
+    Windows of notifications follow each other from the opening on; without empty batches, a window begins with its
+    first access.
+    """
 
     people: dict[str, Person]
     authorities: tuple[str, ...]
     opened: datetime
     windowed: bool = False
+    empties: bool = True
     pds_is_up: bool = True
     held: dict[tuple[str, str], Held] = field(default_factory=dict)
     processed: dict[str, int] = field(default_factory=dict)
@@ -437,21 +442,24 @@ class Service:
         """Tell one authority of an access, at once or with its window (NTF-005, NTF-006, NTF-007, NTF-009)."""
         item = AccessItem(file_id, access, self.held[authority, access.nhs_number].local_id)
         if self.windowed:
+            if not self.waiting and not self.empties:
+                self.window_ends = now + WINDOW
             self.waiting.append((authority, item))
         else:
             self.sent.append(AccessNotification(authority, now, (item,)))
 
     def advance(self, now: datetime) -> None:
         """Let time pass: each window that ends by then is delivered, in order (NTF-009)."""
-        while self.windowed and self.window_ends <= now:
+        while self.windowed and self.window_ends <= now and (self.waiting or self.empties):
             self.close_window(self.window_ends)
             self.window_ends += WINDOW
 
     def close_window(self, now: datetime) -> None:
-        """Send every authority one batch, an empty one where nobody looked (NTF-006, NTF-008, NTF-009)."""
+        """Send each authority one batch, an empty one too where nobody looked (NTF-006, NTF-008, NTF-009)."""
         for authority in self.authorities:
             items = tuple(item for owner, item in self.waiting if owner == authority)
-            self.sent.append(AccessNotification(authority, now, items))
+            if items or self.empties:
+                self.sent.append(AccessNotification(authority, now, items))
         self.waiting.clear()
 
     def merge(self, old: str, new: str, now: datetime) -> None:

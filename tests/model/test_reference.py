@@ -450,6 +450,19 @@ def test_window_delivers_each_access_once_and_is_empty_where_nobody_looked() -> 
     ]
 
 
+def test_window_without_empty_batches_begins_with_its_first_access() -> None:
+    cpis, first = service(windowed=True), NOON + timedelta(hours=5)
+    cpis.empties = False
+    cpis.upload(file(record()), NOON)
+    ask(cpis, first, author="A")
+    ask(cpis, first + timedelta(hours=23), author="B")
+    cpis.advance(first + timedelta(hours=24) - SECOND)
+    assert cpis.sent == []
+    cpis.advance(first + timedelta(hours=72))
+    [batch] = cpis.sent
+    assert (batch.authority, batch.at, len(batch.items)) == ("Z99", first + timedelta(hours=24), 2)
+
+
 # Inactive numbers.
 
 
