@@ -188,7 +188,11 @@ class Held:
 
     plans: dict[tuple[str, datetime], tuple[Plan, int]] = field(default_factory=dict)
     telephones: tuple[tuple[str, str], ...] = ()
-    local_id: str | None = None
+    local_ids: dict[str, str] = field(default_factory=dict)
+
+    def local_id(self) -> str | None:
+        """The authority's own id if one was uploaded, the child's before the mother's (NTF-007, INA-002)."""
+        return self.local_ids.get(CHILD) or self.local_ids.get(MOTHER)
 
 
 def last_sunday(year: int, month: int) -> date:
@@ -398,7 +402,8 @@ class Service:
         for plan in record.plans:
             assert plan.start is not None
             held.plans[plan.kind, plan.start] = plan, upload.file_id
-        held.local_id = record.local_id or held.local_id
+            if record.local_id:
+                held.local_ids[MOTHER if plan.kind == UCP else CHILD] = record.local_id
         held.telephones = upload.telephones
 
     def found(self, nhs_number: str, today: date) -> dict[str, list[tuple[Entry, int]]]:
@@ -440,7 +445,7 @@ class Service:
 
     def notify(self, authority: str, file_id: int, access: Access, now: datetime) -> None:
         """Tell one authority of an access, at once or with its window (NTF-005, NTF-006, NTF-007, NTF-009)."""
-        item = AccessItem(file_id, access, self.held[authority, access.nhs_number].local_id)
+        item = AccessItem(file_id, access, self.held[authority, access.nhs_number].local_id())
         if self.windowed:
             if not self.waiting and not self.empties:
                 self.window_ends = now + WINDOW
@@ -478,7 +483,7 @@ class Service:
             self.people[old] = replace(self.people[old], status=status, replaced_by=new)
         for authority in self.authorities:
             items = tuple(
-                InactiveItem(old, new, file_id, self.held[authority, old].local_id)
+                InactiveItem(old, new, file_id, self.held[authority, old].local_id())
                 for old, new in replacements.items()
                 if (file_id := self.file_in_use(authority, old))
             )
