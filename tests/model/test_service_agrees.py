@@ -27,7 +27,7 @@ from tests.model.reference import CHILD, CPP, LAC, MOTHER, UCP, Name, Person, Pl
 
 SEQUENCES: Final = int(os.environ.get("CPIS_MODEL_SEQUENCES", "0"))
 PROFILE: Final = settings(
-    max_examples=SEQUENCES or 40,
+    max_examples=SEQUENCES or 60,
     deadline=None,
     derandomize=not SEQUENCES,
     database=None,
@@ -64,7 +64,7 @@ YOUNG, NEARLY, LEAPLING, ADULT, GIRL, SENSITIVE, SUPERSEDED = (
 )  # fmt: skip
 SPARE: Final = ("9990001049", "9990002010", "9990002029", "9990002037")
 """Numbers that PDS gives somebody, but for the first one only later on."""
-SHARED: Final = (YOUNG, YOUNG, NEARLY, LEAPLING, ADULT, GIRL, GIRL)
+SHARED: Final = (YOUNG, YOUNG, NEARLY, LEAPLING, ADULT, ADULT, GIRL, GIRL)
 UNUSUAL: Final = (SENSITIVE, SENSITIVE, SENSITIVE, SUPERSEDED, *SPARE[:2], "9990002045", "9990001013", "AB12345")
 """May not be stored, or not always: among them a number of nobody, a wrong check digit, an old form."""
 
@@ -110,7 +110,7 @@ class Play:
     def step(self, chance: Random) -> None:
         """Something happens, drawn by its weight."""
         steps: tuple[tuple[Callable[[Random], None], int], ...] = (
-            (self.upload, 24), (self.change, 15), (self.look_up, 30), (self.ask_again, 3), (self.crowd, 2),
+            (self.upload, 24), (self.change, 15), (self.look_up, 30), (self.ask_again, 3), (self.crowd, 5),
             (self.wait, 12), (self.wait_for_the_end_of_a_day, 12), (self.wait_for_a_last_day, 9), (self.lose_pds, 3),
             (self.correct_birth_date, 3), (self.merge, 3), (self.adopt, 3), (self.retire_together, 3),
             (self.flush, 9 if self.mode == "held" else 0),
@@ -207,7 +207,7 @@ class Play:
         if not self.model.held:
             return
         _, number = chance.choice(sorted(self.model.held))
-        for who in range(chance.choice((23, 24, 25, 26))):
+        for who in range(chance.choice((24, 25, 26, 27))):
             self.ask(Query(self.event(), number, f"9999000001{who:02}"), self.now)
             if pause := chance.choice((0, 0, 1, 600)):
                 self.move(self.now + timedelta(seconds=pause))
