@@ -11,7 +11,7 @@ import pytest
 
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
-from cpis_simulator.transport.http_connection import Cut
+from cpis_simulator.transport.http_connection import Cut, TooLarge
 from cpis_simulator.transport.http_server import HttpServer
 
 
@@ -98,11 +98,12 @@ def test_a_body_that_never_ends_is_answered_408() -> None:
         sock.close()
 
 
-def test_a_larger_body_is_answered_413_as_the_application_words_it() -> None:
-    fault = ("text/xml", b"<fault/>")
+@pytest.mark.parametrize("status", ["413 Content Too Large", "500 Internal Server Error"])
+def test_a_larger_body_is_answered_as_the_application_words_it(status: str) -> None:
+    fault = TooLarge(status, "text/xml", b"<fault/>")
     with HttpServer(echo, max_body=1000, too_large=fault) as server:
-        assert post(server, b"x" * 1001) == (413, b"<fault/>")
-        assert post(server, b"x" * 3_000_000) == (413, b"<fault/>")
+        assert post(server, b"x" * 1001) == (int(status[:3]), b"<fault/>")
+        assert post(server, b"x" * 3_000_000) == (int(status[:3]), b"<fault/>")
         assert post(server, b"x" * 1000) == (200, b"x" * 1000)
 
 

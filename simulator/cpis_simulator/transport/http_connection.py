@@ -75,13 +75,22 @@ class Cut(Exception):
         self.reset = reset
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """How an application answers a body that is too large to be read: status line, content type and body."""
+
+    status: str
+    content_type: str
+    body: bytes
+
+
 @dataclass(slots=True)
 class Service:
     """What all connections of a server share.
 
     Attributes:
         context: Of TLS; None for plain HTTP.
-        too_large: Content type and body of the answer to a body that is too large.
+        too_large: The answer to a body that is too large.
         handshake_refused: Told of each connection that failed before its first request, with its peer's address.
         stopping: No connection is kept alive any more.
     """
@@ -90,7 +99,7 @@ class Service:
     limits: TransportSettings
     max_body: int
     context: ssl.SSLContext | None
-    too_large: tuple[str, bytes] | None
+    too_large: TooLarge | None
     handshake_refused: Callable[[HandshakeFailure, str], None]
     port: int
     stopping: bool = False
@@ -294,10 +303,10 @@ class Connection:
 
     def _refuse(self, refusal: Refusal) -> Then:
         """Answer what is no request, then see to it that the client can read that."""
-        content_type, body = "text/plain; charset=utf-8", f"{refusal.reason}\n".encode()
-        if refusal.status.startswith("413") and self._service.too_large is not None:
-            content_type, body = self._service.too_large
-        head = _head(refusal.status, [("Content-Type", content_type), ("Content-Length", str(len(body)))], "close")
+        status, content_type, body = refusal.status, "text/plain; charset=utf-8", f"{refusal.reason}\n".encode()
+        if status.startswith("413") and (worded := self._service.too_large) is not None:
+            status, content_type, body = worded.status, worded.content_type, worded.body
+        head = _head(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))], "close")
         self._answer = _Answer(head + body, then=Then.READ)
         return self._serve()
 

@@ -21,7 +21,7 @@ from typing import Final, Self
 
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
-from cpis_simulator.transport.http_connection import Connection, Service, Then, WsgiApp
+from cpis_simulator.transport.http_connection import Connection, Service, Then, TooLarge, WsgiApp
 from cpis_simulator.transport.tls import HandshakeFailure, ServerTls, server_context
 
 LOG: Final = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class HttpServer:
         port: Port, or 0 for any free one.
         limits: Deadlines, and the limits of headers and connections.
         max_body: Largest request body; `limits.max_body` when left out.
-        too_large: Content type and body of the answer to a larger one.
+        too_large: The answer to a larger one, where the application words it.
         threads: Workers.
         tls: Serve TLS; the application finds the client's certificate in its environment under `TLS_PEER`.
         shares_port: Other processes listen on the same port (not on Windows).
@@ -68,7 +68,7 @@ class HttpServer:
         port: int = 0,
         limits: TransportSettings | None = None,
         max_body: int | None = None,
-        too_large: tuple[str, bytes] | None = None,
+        too_large: TooLarge | None = None,
         threads: int = 16,
         tls: ServerTls | None = None,
         shares_port: bool = False,
