@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cpis_simulator.apps.reply_sender import PER_PARTY, SENDERS
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.ebxml import encode_acknowledgement
 from cpis_simulator.directory import DEFAULT_AUTHORITIES, RELIABLE, default_parties
@@ -230,3 +232,55 @@ def test_replies_go_by_real_time_whatever_the_worlds_clock_shows(tmp_path: Path,
             session.set_clock(instant - NOW)
         service.node.release(service.accept(request("reliable")).replies)
         assert service.send(after_s=1) == 1
+
+
+def test_a_reply_that_waits_behind_others_beyond_its_lease_is_sent_once(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as (service, neighbour):
+        service.node.release(service.accept(request("reliable")).replies)
+        service.now += timedelta(seconds=1)
+        (waiting,) = service.node.sender.ready()
+        for _ in range(3):
+            assert service.send(after_s=20) == 0
+            neighbour.now = service.now
+            assert neighbour.send() == 0
+        service.node.sender._send_safely(waiting)
+        assert (service.posted, neighbour.posted) == (["http://127.0.0.1:4434/"], [])
+        assert (service.left(), service.send(after_s=60)) == ([], 0)
+
+
+def test_a_reply_whose_lease_is_over_is_left_to_whoever_took_it(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as (service, neighbour):
+        service.node.release(service.accept(request("reliable")).replies)
+        service.now += timedelta(seconds=1)
+        (waiting,) = service.node.sender.ready()
+        assert neighbour.send(after_s=26) == 1
+        service.now = neighbour.now
+        service.node.sender._send_safely(waiting)
+        assert (service.posted, neighbour.posted) == ([], ["http://127.0.0.1:4434/"])
+
+
+def test_a_party_that_answers_nobody_keeps_no_other_waiting(tmp_path: Path) -> None:
+    over, told = threading.Event(), threading.Event()
+    stuck: list[str] = []
+
+    def post(address: str, body: bytes, **how: Any) -> HttpReply:
+        if address.endswith(":4434/"):
+            stuck.append(address)
+            over.wait(10)
+        else:
+            told.set()
+        return HttpReply(200, "", b"")
+
+    with processes(tmp_path) as (service,):
+        sender = service.node.sender
+        sender._post = post
+        for _ in range(3 * SENDERS):
+            service.node.release(service.accept(another()).replies)
+        other = replace(RELIABLE_HEADER, from_party="RX0-0000002")
+        service.node.release(service.accept(ebxml_request(other)).replies)
+        service.now += timedelta(seconds=1)
+        sender.start(adopts=False)
+        assert told.wait(10), "the reply to the other party did not leave within 10 s"
+        assert len(stuck) == PER_PARTY
+        over.set()
+        sender.stop()
