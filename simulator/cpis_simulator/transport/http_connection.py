@@ -143,6 +143,7 @@ class Connection:
         self._is_new = True
         self._is_draining = False
         self._answer: _Answer | None = None
+        self._answered = 0
         self.deadline = 0.0
         self._allow(service.limits.headers_s)
 
@@ -155,6 +156,11 @@ class Connection:
     def is_idle(self) -> bool:
         """Nothing of a request has arrived, and nothing of an answer is left to send."""
         return self._answer is None and not self._is_draining and self._reader.phase is Phase.IDLE
+
+    def bytes_answered(self) -> int:
+        """How large the bodies were that were answered since this was last asked."""
+        answered, self._answered = self._answered, 0
+        return answered
 
     def proceed(self) -> Then:
         """Do what can be done now."""
@@ -331,6 +337,7 @@ class Connection:
 
     def _answer_to(self, request: Request) -> _Answer:
         """Have the application answer."""
+        self._answered += len(request.body)
         keeps_alive = request.keeps_alive and not self._service.stopping
         started = _Started()
         result: Iterable[bytes] = ()
