@@ -19,7 +19,6 @@ from cpis_simulator.codecs.ebxml import MESSAGE_ERROR, decode_header
 from cpis_simulator.directory import Terms
 from cpis_simulator.errors import DecodeError
 
-
 LONGEST_ANSWER: Final = 65_536
 """Bytes of an answer to a message that are looked at for an acknowledgement, which takes about two thousand."""
 
