@@ -161,7 +161,8 @@ def seeds(question: Mapping[Profile, Question], answer: bytes, samples: Path | N
         body = file.read_bytes()
         if file.suffix == ".mime":
             head, _, rest = body.partition(b"\r\n\r\n")
-            content_type = re.sub(rb"\s+", b" ", head.partition(b":")[2]).decode().strip()
+            named = re.search(rb"(?im)^content-type:\s*(.*?)\r?$", head)
+            content_type = named[1].decode() if named else ""
             found.append(Case(content_type, QUERY_ACTION, rest))
         elif file.suffix == ".xml" and len(body) < 100_000:
             found.append(Case("text/xml", QUERY_ACTION, body))
