@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,15 @@ def test_a_duplicate_at_another_process_gets_the_same_acknowledgement(tmp_path: 
         first = one.accept(request("reliable"))
         again = other.accept(request("reliable"))
         assert (again.body, again.outcome, again.replies) == (first.body, "duplicate", ())
+
+
+def test_copies_that_come_at_one_instant_to_two_processes_are_dealt_with_once(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as both, ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda n: both[n % 2].accept(request("reliable")), range(16)))
+        assert len({answer.body for answer in given}) == 1
+        assert sorted(answer.outcome for answer in given) == ["duplicate"] * 15 + ["no-record"]
+        assert sum(len(answer.replies) for answer in given) == 1
+        assert both[0].left() == [("waiting", 0)]
 
 
 def test_a_duplicate_after_a_restart_gets_the_same_acknowledgement(tmp_path: Path) -> None:

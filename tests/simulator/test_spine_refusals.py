@@ -58,13 +58,14 @@ class Row:
     body: bytes
     method: str = "POST"
     length: str = "whole"
+    headers: str = ""
     settings: dict[str, object] = field(default_factory=dict)
 
     def raw(self) -> bytes:
         incoming = self.incoming()
         body = incoming.body
         head = f"{self.method} {incoming.path} HTTP/1.1\r\nHost: spine.example.test\r\n"
-        head += f"Content-Type: {incoming.content_type}\r\nConnection: close\r\n"
+        head += f"Content-Type: {incoming.content_type}\r\nConnection: close\r\n{self.headers}"
         if incoming.soap_action is not None:
             head += f"SOAPAction: {incoming.soap_action}\r\n"
         if self.length == "whole":
@@ -107,6 +108,13 @@ REQUESTS = (
     # 2. Method, path, size, length.
     Row("method", at("/"), 405, fault(200, "Only POST is answered here", "Client"), method="PUT"),
     Row("length", at("/"), 411, fault(200, "Content-Length is missing", "Client"), length="none"),
+    Row(
+        "coding",
+        at("/"),
+        415,
+        fault(200, "Content-Encoding: expected none, found gzip; send the message as it is", "Client"),
+        headers="Content-Encoding: gzip\r\n",
+    ),
     Row("size", at("/"), 413, TOO_LARGE, settings=SMALL),
     Row("size of chunks", at("/"), 413, TOO_LARGE, length="chunked", settings=SMALL),
     Row("size as 500", at("/"), 500, TOO_LARGE, settings={**SMALL, "oversize": "500"}),

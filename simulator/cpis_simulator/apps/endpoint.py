@@ -123,19 +123,26 @@ class LookUpEndpoint:
         if method in ("GET", "HEAD"):
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(ABOUT)))])
             return [ABOUT] if method == "GET" else []
-        answer = self._refused_unread(method, environ) or self._recorded(environ, environ["wsgi.input"].read())
+        answer = self._refused_unread(method, environ)
+        if answer is None:
+            answer = self._recorded(environ, environ["wsgi.input"].read())
+        else:
+            LOG.info("event=lookup_refused_unread method=%s status=%d", method[:20], answer.status)
         if answer.delay_s:
             time.sleep(answer.delay_s)
         start_response(_status_line(answer), answer.headers())
         return [answer.body] if not (answer.replies or answer.harm) else _Answered(answer, self._service.release)
 
     def _refused_unread(self, method: str, environ: dict[str, Any]) -> HttpAnswer | None:
-        """Step 2 of the order of checks: method, length and size."""
+        """Step 2 of the order of checks: method, length, coding and size."""
         if method != "POST":
             return soap_fault(SYSTEM_FAILURE, "Only POST is answered here", status=405, client=True)
         length = environ.get("CONTENT_LENGTH") or ""
         if not length:
             return soap_fault(SYSTEM_FAILURE, "Content-Length is missing", status=411, client=True)
+        if (coding := environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()) != "identity":
+            said = f"Content-Encoding: expected none, found {coding[:60]}; send the message as it is"
+            return soap_fault(SYSTEM_FAILURE, said, status=415, client=True)
         if int(length or 0) > self._transport.max_body:
             return oversize_fault(self._transport.max_body, int(self._transport.oversize))
         return None
