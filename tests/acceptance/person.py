@@ -48,8 +48,7 @@ class Council:
     """Larkfield Casebook, as whoever sits before it.
 
     Args:
-        lane: The folder of the run's lane, which holds its data.
-        drop: Root of the drop folders.
+        lane: The folder of the run's lane, which holds its data and the drop folders.
     """
 
     def __init__(self, lane: Path) -> None:
