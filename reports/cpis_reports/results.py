@@ -136,7 +136,10 @@ class OwnPerson(Part):
 
 
 class Run(Part):
-    """Which run it was; `passed` says that nothing selected failed or stayed inconclusive."""
+    """Which run it was; `passed` says that nothing selected failed or stayed inconclusive.
+
+    `authorities` are the codes of those that the product serves, the one under test first.
+    """
 
     id: str
     role: Role
@@ -149,6 +152,7 @@ class Run(Part):
     passed: bool = False
     base: str | None = None
     settings: dict[str, JsonValue] = {}
+    authorities: list[str] = []
     claims: list[str] = []
     capabilities: list[str] | None = None
     selection: str | None = None

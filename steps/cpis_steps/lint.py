@@ -13,10 +13,10 @@ from cpis_reports.results import CalledFor
 from cpis_reports.suite import load_suite
 from cpis_steps.features import REQUIREMENT_TAG, TEST_TAG, FeatureScenario, read_feature, suite_folder
 from cpis_steps.phrases import nearest, phrases
-from cpis_steps.selection import doubled
+from cpis_steps.selection import SECOND_AUTHORITY, doubled
 from cpis_steps.weather import TAGS
 
-OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty"))
+OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty", SECOND_AUTHORITY))
 
 
 def lint_files(files: Sequence[Path]) -> list[str]:

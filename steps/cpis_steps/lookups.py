@@ -26,7 +26,7 @@ def a_child_of_two_authorities(cpis_stage: Stage) -> None:
     child = cpis_stage.record(cpis_stage.cast.enter("child"))
     cpis_stage.open_plan(child, PlanType.LOOKED_AFTER, section="20")
     cpis_stage.history("CPF02")
-    other = next(a for a in cpis_stage.lane.plan.config.authorities() if a.ods_code != cpis_stage.ods)
+    other = cpis_stage.stranger
     plan = CastPlan(PlanType.CHILD_PROTECTION, cpis_stage.today - timedelta(days=12))
     upload_for(cpis_stage, other, child, plan)
     cpis_stage.elsewhere.append((other, plan))

@@ -21,6 +21,7 @@ STEP_MODULES = (
     "cpis_steps.weather",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
+    "cpis_steps.second_authority",
 )
 
 _FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")

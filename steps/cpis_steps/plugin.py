@@ -37,6 +37,7 @@ pytest_plugins = [
     "cpis_steps.weather",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
+    "cpis_steps.second_authority",
 ]
 
 RECORDING = pytest.StashKey[Recording]()

@@ -327,7 +327,8 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
             scenario = scenario.model_copy(update={"attempts": [earlier, *scenario.attempts]})
         scenarios.append(scenario)
     own = [s for file in feature_files(plan.features or [suite_folder()]) for s in read_feature(file)]
-    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role)}
+    served = plan.config.own_authorities()
+    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role, authorities=len(served))}
     pairs = [(s.test, s.id) for s in known.values()]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
     if not lanes:
@@ -346,6 +347,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         product=Product(**config.product.model_dump()),
         base=plan.base.isoformat(),
         settings=_json(config.settings.changed()),
+        authorities=[authority.ods_code for authority in served],
         claims=config.system_under_test.claims,
         capabilities=config.system_under_test.capabilities or None,
         selection=plan.selection,

@@ -15,6 +15,9 @@ from cpis_reports.checks import CHECKS
 from cpis_reports.results import CalledFor
 from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
 
+SECOND_AUTHORITY: Final = "needs-second-authority"
+"""Tag of what is played only where the configuration has a second authority of the product."""
+
 
 def planned_features() -> list[Path]:
     """Feature files of this process's plan; the whole suite without one."""
@@ -22,8 +25,14 @@ def planned_features() -> list[Path]:
     return feature_files(plan.features if plan and plan.features else [suite_folder()])
 
 
-def is_for(scenario: FeatureScenario, role: str) -> bool:
-    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
+def is_for(scenario: FeatureScenario, role: str, *, authorities: int = 1) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody.
+
+    Args:
+        authorities: How many the product serves.
+    """
+    if SECOND_AUTHORITY in scenario.tags and authorities < 2:
+        return False
     return suites.is_for(scenario.test, scenario.id, role, _calls())
 
 
@@ -38,7 +47,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
     words = plan.expression.lower().split()
     text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
     return (
-        is_for(scenario, plan.role)
+        is_for(scenario, plan.role, authorities=len(plan.config.own_authorities()))
         and all(w.replace("-", " ") in text for w in words)
         and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
     )
