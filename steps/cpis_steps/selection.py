@@ -22,7 +22,16 @@ SECOND_AUTHORITY: Final = "needs-second-authority"
 def planned_features() -> list[Path]:
     """Feature files of this process's plan; the whole suite without one."""
     plan = plan_of_process()
-    return feature_files(plan.features if plan and plan.features else [suite_folder()])
+    return played_files(plan) if plan else feature_files([suite_folder()])
+
+
+def played_files(plan: RunPlan) -> list[Path]:
+    """The files that a plan chooses from: those that were named, else the suite's and the configuration's own.
+
+    Raises:
+        ConfigError: One of them is not there.
+    """
+    return feature_files(plan.features or [suite_folder(), *plan.config.own_scenarios.features])
 
 
 def is_for(scenario: FeatureScenario, role: str, *, authorities: int = 1) -> bool:
@@ -55,8 +64,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
 
 def selected(plan: RunPlan) -> list[FeatureScenario]:
     """The plan's scenarios, in the order in which they are played."""
-    files = feature_files(plan.features or [suite_folder()])
-    chosen = [s for file in files for s in read_feature(file) if is_selected(s, plan)]
+    chosen = [s for file in played_files(plan) for s in read_feature(file) if is_selected(s, plan)]
     if plan.shuffle:
         random.Random(plan.seed).shuffle(chosen)
     return chosen
@@ -76,7 +84,7 @@ def number_blocks(plan: RunPlan) -> dict[str, int]:
     """A block of NHS numbers for each scenario: fixed by the suite, so that a selection does not move them."""
     ids = [s.id for s in suite()]
     known = set(ids)
-    own = [s.id for file in (feature_files(plan.features) if plan.features else []) for s in read_feature(file)]
+    own = [s.id for file in played_files(plan) for s in read_feature(file)]
     return {scenario: n for n, scenario in enumerate([*ids, *(i for i in own if i not in known)])}
 
 
