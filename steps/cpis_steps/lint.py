@@ -72,7 +72,7 @@ def _problems(scenario: FeatureScenario) -> list[tuple[int, str]]:
     for step, kind in zip(scenario.steps, kinds, strict=True):
         fitting = [p for p in phrases() if p.fits(step.text) and p.keyword.lower() in (kind, "none")]
         if not fitting:
-            near = "; ".join(nearest(step.text))
+            near = "; ".join(nearest(step.text, keyword=kind.title()))
             found.append((step.line, f"no {kind.title()} has the words '{step.text}'; nearest: {near}"))
         elif len(fitting) > 1:
             both = "; ".join(p.text for p in fitting)

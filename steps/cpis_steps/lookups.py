@@ -56,7 +56,7 @@ def upload_for(stage: Stage, authority: RegisteredAuthority, child: Person, plan
 
 @when(parsers.re(r"(?P<setting>.+) looks the (?P<who>child|mother|person|girl|baby) up"))
 def a_setting_looks_up(cpis_stage: Stage, setting: str, who: str) -> None:
-    """A care setting asks about the person; `docs/steps.md` ends with the settings."""
+    """A care setting asks about the person, and waits for the answer."""
     cpis_stage.look_up(cpis_stage.cast[who], setting, FIRST)
 
 
