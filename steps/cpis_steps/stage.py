@@ -23,7 +23,7 @@ from cpis_reports.checks.reading import acknowledgements, code_for, others_in, u
 from cpis_simulator import driving
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.driving import Nothing, Shape
-from cpis_simulator.errors import HarnessError, NotOffered, PeerError
+from cpis_simulator.errors import ConfigError, HarnessError, NotOffered, PeerError
 from cpis_simulator.evidence import FILE_DROP, Evidence
 from cpis_simulator.nhs_number import is_valid
 from cpis_simulator.spine.weather import KINDS
@@ -242,7 +242,26 @@ class Stage:
             return None
         if result.exported:
             self.wait_for(_uploaded(ods), since=since, within=self.lane.plan.config.wait.export_s)
+        self.insist_that_files_are_read()
         return result
+
+    def insist_that_files_are_read(self) -> None:
+        """Nothing can be said of what follows a file that the service does not read because of a setting.
+
+        Raises:
+            ConfigError: A file of the scenario is larger than the configuration has the service read.
+        """
+        limit = self.lane.plan.config.settings.files.max_bytes
+        for record in self.seen().on(FILE_DROP, direction="upload"):
+            if record.size > limit:
+                raise ConfigError(
+                    "The service reads no file as large as the product's",
+                    where="settings.files.max_bytes",
+                    expected=f"at least {record.size}",
+                    found=limit,
+                    mend="Leave settings.files.max_bytes out, or set it to 78643200 or more.",
+                    doctor="upload-limit",
+                )
 
     def exchange(self, second: RegisteredAuthority | None = None) -> None:
         """Have the authority, or the second one, export, the service answer, and the answer collected."""

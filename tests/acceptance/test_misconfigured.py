@@ -81,8 +81,9 @@ def also(table: str) -> Callable[[str], str]:
         (instead('root = "{drop}"', 'root = "{drop}-other"'), "files-elsewhere"),
         (also('[settings.files]\nupload = "outgoing"'), "files-elsewhere"),
         (also('[settings.files]\nresponse = "incoming"'), "responses-left"),
+        (also("[settings.files]\nmax_bytes = 100"), "upload-limit"),
     ],
-    ids=["telephone", "name", "code", "drop root", "upload folder", "receiving folder"],
+    ids=["telephone", "name", "code", "drop root", "upload folder", "receiving folder", "largest file"],
 )
 @pytest.mark.parametrize("arguments", [[], REAL], ids=["resettable", "real"])
 def test_it_fails_nothing_and_cites_the_check_of_doctor(

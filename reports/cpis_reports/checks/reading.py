@@ -120,6 +120,10 @@ def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
         return undecided("not-reached", f"{what}; it was never asked to export", probe)
     if asked[-1].headers.get("status") == "unreachable":
         return undecided("not-reached", f"{what}; its driver could not be reached", asked[-1].seq)
+    if asked[-1].headers.get("status") == "failed":
+        # Whether the product or what stands between it and us broke down, nobody can tell from here.
+        why = (evidence.json(asked[-1]) or {}).get("reason") or "no reason given"
+        return undecided("not-reached", f"{what}; its driver failed to export: {why}", asked[-1].seq)
     if folder.get("taken") == 0 and _said_to_be_made(evidence, asked[-1]):
         # It may write its files elsewhere, and then all of them; one that came would have shown that it does not.
         why = f"{what}; the product says that it made a file, and none has ever come to {folder.get('upload')}"
