@@ -222,11 +222,13 @@ def is_adult(person: Person, today: date) -> bool:
 
 
 def end_shown(plan: Plan, person: Person, today: date) -> datetime | None:
-    """The end of a plan: its own, or the eighteenth birthday, save for a mother (DAT-016, DAT-017, RSP-009)."""
+    """The end of a plan: its own, or the eighteenth birthday, save for a mother (DAT-016, DAT-017, MSG-013)."""
     if plan.kind == UCP or not is_adult(person, today):
         return plan.end
     birthday = datetime.combine(eighteenth_birthday(person.birth_date), time())
-    return birthday if plan.end is None or plan.end > birthday else plan.end
+    if plan.end is not None and plan.end <= birthday:
+        return plan.end
+    return max(birthday, plan.start) if plan.start else birthday
 
 
 def is_shown(plan: Plan, person: Person, today: date) -> bool:

@@ -230,6 +230,13 @@ def test_earlier_end_date_outlives_the_birthday() -> None:
     assert ends(ask(cpis, at("2026-02-01T12:00"))) == [end]
 
 
+def test_plan_begun_after_the_birthday_that_pds_learns_later_ends_with_its_start() -> None:
+    cpis, begun = service(), datetime(2025, 12, 1, 9)
+    cpis.upload(file(record(Plan(CPP, begun))), NOON)
+    cpis.correct_birth_date(CHILD_NUMBER, date(2007, 3, 14))
+    assert ends(ask(cpis, NOON)) == [begun]
+
+
 # Matching.
 
 

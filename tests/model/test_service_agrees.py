@@ -416,7 +416,12 @@ OUTCOMES: Final = frozenset(
     | {"CPP shown", "LAC shown", "UCP shown", "day 365", "day 28"}
     | {"two authorities", "a repeat", "25 accesses"}
 )
-"""What must come up, or the play is too tame to tell anything."""
+"""What must come up in a long play, or it is too tame to tell anything."""
+COMMON: Final = frozenset(
+    {"CPF01", "CPF02", "CPF03", "CPF04", "CPF05", "CPR01", "CPR05", "CPR07 CPRD01", "CPR07 CPRD02"}
+    | {"Answer", "NoRecord", "AccessNotification", "InactiveNotification", "a repeat"}
+)
+"""What must come up even in a quick one."""
 
 
 @pytest.mark.parametrize("mode", ["immediate", "held"])
@@ -424,7 +429,7 @@ def test_core_and_model_agree(mode: str) -> None:
     met = Counter[str]()
     play(CoreService(mode), mode, met, PROFILE)
     print(f"\n{dict(sorted(met.items()))}")
-    missing = {outcome for outcome in OUTCOMES if not met[outcome]}
+    missing = {outcome for outcome in (OUTCOMES if SEQUENCES >= 500 else COMMON) if not met[outcome]}
     assert not missing, f"never came up: {sorted(missing)}"
 
 
