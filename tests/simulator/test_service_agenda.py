@@ -24,6 +24,8 @@ from cpis_simulator.driving import (
     PdsPerson,
     Population,
     Reset,
+    RetiredNumber,
+    RetireNumbers,
     ServiceClock,
 )
 from cpis_simulator.errors import ConfigError
@@ -342,3 +344,28 @@ def test_a_plan_expires_on_the_way_of_a_leap_and_the_lookup_after_it_says_so(mak
     world.go(datetime(2027, 1, 6, tzinfo=UTC))
     message = query(ALPHA, event=99, at=world.node.now())
     assert isinstance(world.node.answer(message), NoRecord)
+
+
+ADOPTION = PdsChange(kind="adopt", nhs_number=ALPHA, replaced_by=BRAVO, given="Otherwise", family="Renamed")
+
+
+@pytest.mark.parametrize(("no_link", "told"), [("enforced", ()), ("off", (BRAVO,))])
+def test_after_an_adoption_no_other_number_is_told_unless_the_setting_is_off(make, no_link, told):
+    world = make(inactive={"adoption_no_link": no_link})
+    world.share()
+    world.node.change_people(ChangePeople(changes=[ADOPTION]))
+    with world.node.world.read() as session:
+        (row,) = session.deliveries("pending", 0, 9)
+    assert row.body is not None
+    assert [n.replacements for n in decode_inactive_notification(row.body).numbers] == [told]
+    assert not world.look(ALPHA) and not world.look(BRAVO)
+
+
+def test_a_number_can_be_retired_by_an_adoption_without_a_new_one_being_told(make):
+    world = make()
+    world.share()
+    retired = RetiredNumber(nhs_number=ALPHA, replaced_by=REPLACED, adopted=True)
+    world.node.retire_numbers(RetireNumbers(numbers=[retired]))
+    with world.node.world.read() as session:
+        (row,) = session.deliveries("pending", 0, 9)
+    assert row.body is not None and REPLACED.encode() not in row.body
