@@ -6,9 +6,9 @@ settings; the CLI and `cpis.toml` read them under `[settings.<group>]`.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 BusinessCheck = Literal[
     "content-id", "plan-and-subject", "end-not-before-start", "check-digit", "emergency-telephone", "age-18"
@@ -31,6 +31,11 @@ class Group(BaseModel):
     """A group of settings; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_serializer("*", when_used="json")
+    def _in_order(self, value: Any) -> Any:
+        """A set has no order of its own: the same one is always written alike."""
+        return sorted(value) if isinstance(value, frozenset) else value
 
 
 class DataSettings(Group):

@@ -443,3 +443,12 @@ def test_retention_is_counted_in_days():
         at = NOW + days * DAY
         reply = register.ask(query(event=days, at=at), choices=settings(data={"retention": 10}), now=at).reply
         assert isinstance(reply, AnswerMessage) is is_found
+
+
+def test_a_set_is_written_alike_whatever_order_it_was_made_in():
+    names = ["case", "accents", "earlier-names"]
+    written = {
+        settings(data={"name_matching": [names[n] for n in order]}).model_dump_json()
+        for order in [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)]
+    }
+    assert len(written) == 1 and '"name_matching":["accents","case","earlier-names"]' in written.pop()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -32,18 +32,13 @@ def checks() -> Iterator[None]:
 def judge() -> Judge:
     """A judge whose service explains what it is asked about."""
     seen = [Record(1, "", 0.0, "s", LOOKUP, "care", "service", {})]
-    lane = SimpleNamespace(
-        authority=SimpleNamespace(insist_that_it_runs=lambda: None),
-        service=SimpleNamespace(probe=lambda **_: None, explain=lambda number: f"because of {number}"),
-        tail=SimpleNamespace(evidence=lambda **_: Evidence(seen, lambda _: b"")),
-        since_now=lambda: 1,
-        never_read=lambda: "",
-        begun=0,
-        keep_check=lambda _: None,
-        judged=lambda *_: None,
-    )
-    stage: Any = SimpleNamespace(lane=lane, since=0, scenario_id="s")
-    return Judge(stage)
+    lane = MagicMock(name="lane")
+    lane.never_read.return_value = ""
+    lane.begun = 0
+    lane.since_now.return_value = 1
+    lane.tail.evidence.return_value = Evidence(seen, lambda _: b"")
+    lane.service.explain.side_effect = "because of {}".format
+    return Judge(MagicMock(lane=lane, since=0, scenario_id="s"))
 
 
 @pytest.mark.parametrize(
