@@ -47,6 +47,8 @@ def serve(
     pds_unknown: Annotated[
         str | None, typer.Option(help="A number that nobody knows: learn it from the upload, or refuse.")
     ] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
 ) -> None:
     """Run the mock Spine: drop folders, lookup endpoint, directory, control API.
 
@@ -56,6 +58,9 @@ def serve(
 
     Example: cpis serve --no-tls --port 4433 --load-upload upload.xml
     """
+    if list_faults:
+        _list_faults()
+        return
     import tempfile
 
     from cpis_cli.hosting import fail, run_until_told
@@ -70,6 +75,8 @@ def serve(
         read = load_config(config)
         settings = _settings(read, pds_unknown)
         authorities = _authorities(read, authority)
+        if fault:
+            _plant(fault, workers)
         with tempfile.TemporaryDirectory(prefix="cpis-serve-", ignore_cleanup_errors=True) as temporary:
             places = Places(
                 drop=drop or read.file_drop.root or Path("drop"),
@@ -98,6 +105,28 @@ def serve(
             run_until_told(ready, service.stop)
     except CpisError as error:
         raise fail("serve", error) from error
+
+
+def _list_faults() -> None:
+    """One line a fault: its name, which requirement must notice, and what it does."""
+    from cpis_simulator.apps.service_faults import SERVICE_FAULTS
+
+    for known in SERVICE_FAULTS.values():
+        typer.echo(f"{known.name:40} {', '.join(known.requirements)}\n    {known.behaviour}")
+
+
+def _plant(faults: list[str], workers: int) -> None:
+    """Have this process take some decisions wrongly.
+
+    Raises:
+        ConfigError: A fault is unknown, cannot be combined with another one, or the service is several processes.
+    """
+    from cpis_simulator.apps.service_faults import plant
+    from cpis_simulator.errors import ConfigError
+
+    if workers > 1:
+        raise ConfigError("A fault is planted in one process", expected="--workers 1", found=workers)
+    plant(faults)
 
 
 def _settings(config: Config, pds_unknown: str | None) -> Settings:

@@ -19,7 +19,7 @@ from gherkin.parser import Parser
 
 from cpis_simulator.errors import ConfigError
 
-TEST_TAG = re.compile(r"(FD|AK|LK|NT|IN|SA|RL|EE|MF)-[0-9]{2}")
+TEST_TAG = re.compile(r"(FD|AK|LK|NT|IN|SA|RL|EE|MF|SV)-[0-9]{2}")
 REQUIREMENT_TAG = re.compile(r"CPIS-[A-Z]+-[0-9]{3}")
 
 

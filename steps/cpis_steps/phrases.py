@@ -24,6 +24,8 @@ STEP_MODULES = (
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
     "cpis_steps.second_authority",
+    "cpis_steps.sharing",
+    "cpis_steps.asking",
 )
 
 _FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")

@@ -38,6 +38,8 @@ pytest_plugins = [
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
     "cpis_steps.second_authority",
+    "cpis_steps.sharing",
+    "cpis_steps.asking",
 ]
 
 RECORDING = pytest.StashKey[Recording]()

@@ -361,6 +361,11 @@ class Stage:
         self._instants += 1
         return self._base + self._instants * (timedelta(minutes=1) if self.lane.base else timedelta(seconds=1))
 
+    def time_passes(self, by: timedelta) -> None:
+        """Move the service's clock on, and with it the scenario's instants."""
+        self.service.do("set-clock", driving.ServiceClock(advance_s=by.total_seconds()))
+        self._base += by
+
     def event_id(self, label: str) -> str:
         """An event id from the scenario's own generator."""
         return str(uuid.UUID(int=self.cast.rng(f"event {label}").getrandbits(128), version=4)).upper()

@@ -27,6 +27,13 @@ telephone_emergency = "tel:01632960004"
 {QUICK}"""
 
 
+SERVICE = """\
+[system_under_test]
+role = "service"
+claims = ["author:person", "author:device", "route:hl7v3"]
+"""
+
+
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
     """The whole suite against the faultless bundled authority; read it, change only copies."""
@@ -37,6 +44,12 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Playe
 def service_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
     """The lookups as played for role service; read it, change only copies."""
     return _played_once(tmp_path_factory, worker_id, "service", "-k", "lookup")
+
+
+@pytest.fixture(scope="session")
+def service_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The whole suite as played for role service, broken files among it; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "service", name="whole-service", config=SERVICE)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from cpis_cli.explain import explain
 from cpis_cli.generate import generate
 from cpis_cli.lookup import lookup
 from cpis_cli.serve import serve
+from cpis_simulator.apps.service_faults import SERVICE_FAULTS
 from cpis_simulator.driving import LookUp, LookUpResult, Nothing
 from cpis_simulator.transport.http_client import CallStatus, DriverClient
 from tests.simulator.lookup_examples import NURSE
@@ -250,3 +251,16 @@ def test_a_population_that_is_none_is_refused(tmp_path: Path) -> None:
         people.write_text(text)
         result = run(serve, "--no-tls", "--population", str(people), "--drop", str(tmp_path / "drop"))
         assert result.exit_code == 2 and says in result.output
+
+
+def test_a_fault_is_not_planted_where_the_service_is_several_processes() -> None:
+    result = run(serve, "--no-tls", "--workers", "2", "--fault", "retention-one-day-short")
+    assert result.exit_code == 2
+    assert "one process" in result.output
+
+
+def test_the_list_of_faults_says_what_each_does() -> None:
+    result = run(serve, "--list-faults")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) == 2 * len(SERVICE_FAULTS)
+    assert "An ended plan is hidden on day 365 after its end." in result.output

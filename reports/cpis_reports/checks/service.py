@@ -13,6 +13,7 @@ from cpis_reports.checks.reading import (
     file_with,
     notifications,
     others_in,
+    same_instant,
     uploads,
 )
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
@@ -28,7 +29,9 @@ from cpis_simulator.nhs_number import masked
     requirements=(
         *("CPIS-ACK-001", "CPIS-ACK-002", "CPIS-ACK-003", "CPIS-ACK-004", "CPIS-ACK-005", "CPIS-ACK-007"),
         *("CPIS-ACK-008", "CPIS-UPL-020", "CPIS-UPL-021", "CPIS-UPL-022", "CPIS-OPS-001", "CPIS-DAT-026"),
-        "CPIS-INA-008",
+        *("CPIS-INA-008", "CPIS-INA-009", "CPIS-UPL-004", "CPIS-UPL-013", "CPIS-UPL-014", "CPIS-UPL-015"),
+        *("CPIS-DAT-001", "CPIS-DAT-007", "CPIS-DAT-008", "CPIS-DAT-011", "CPIS-DAT-014", "CPIS-DAT-016"),
+        *("CPIS-DAT-017", "CPIS-MSG-006", "CPIS-MSG-013"),
     ),
     witness="wire",
 )
@@ -105,7 +108,8 @@ def acknowledged_where_sent(evidence: Evidence, *, authorities: list[str]) -> Ju
     requirements=(
         *("CPIS-RSP-001", "CPIS-RSP-002", "CPIS-RSP-009", "CPIS-DAT-001", "CPIS-DAT-005", "CPIS-DAT-006"),
         *("CPIS-DAT-010", "CPIS-DAT-017", "CPIS-DAT-022", "CPIS-DAT-023", "CPIS-QRY-008", "CPIS-DAT-009"),
-        "CPIS-UPL-011",
+        *("CPIS-UPL-009", "CPIS-UPL-010", "CPIS-UPL-011", "CPIS-UPL-012", "CPIS-UPL-013", "CPIS-UPL-015"),
+        *("CPIS-DAT-004", "CPIS-DAT-016", "CPIS-DAT-018", "CPIS-DAT-019", "CPIS-DAT-020", "CPIS-OPS-001"),
     ),
     witness="wire",
 )
@@ -137,7 +141,11 @@ def answer_holds(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, A
 @check(
     "no-record-answered",
     judges="service",
-    requirements=("CPIS-RSP-003", "CPIS-DAT-004", "CPIS-DAT-009", "CPIS-DAT-010"),
+    requirements=(
+        *("CPIS-RSP-003", "CPIS-RSP-010", "CPIS-DAT-004", "CPIS-DAT-009", "CPIS-DAT-010", "CPIS-DAT-018"),
+        *("CPIS-DAT-019", "CPIS-INA-007", "CPIS-INA-008", "CPIS-OPS-001", "CPIS-UPL-004", "CPIS-UPL-015"),
+        *("CPIS-UPL-020", "CPIS-DAT-016"),
+    ),
     witness="wire",
 )
 def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
@@ -155,7 +163,10 @@ def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
 @check(
     "access-notified",
     judges="service",
-    requirements=("CPIS-NTF-001", "CPIS-NTF-005", "CPIS-NTF-006", "CPIS-NTF-007", "CPIS-IG-010", "CPIS-QRY-009"),
+    requirements=(
+        *("CPIS-NTF-001", "CPIS-NTF-005", "CPIS-NTF-006", "CPIS-NTF-007", "CPIS-IG-005", "CPIS-IG-010"),
+        *("CPIS-QRY-009", "CPIS-QRY-012"),
+    ),
     witness="wire",
 )
 def access_notified(
@@ -181,13 +192,15 @@ def access_notified(
             return failed("wire", "the notification is about another child or for another authority", record)
         if found.author.organisation.name != access["organisation"]:
             return failed("wire", f"the organisation is '{found.author.organisation.name}'", record)
+        if not same_instant(access["accessed"], found.effective_time):
+            return failed("wire", f"the time is {found.effective_time.isoformat()}", record)
     return passed("wire", *where)
 
 
 @check(
     "access-not-notified",
     judges="service",
-    requirements=("CPIS-NTF-002", "CPIS-NTF-003", "CPIS-IG-010"),
+    requirements=("CPIS-NTF-002", "CPIS-NTF-003", "CPIS-QRY-008", "CPIS-IG-010"),
     witness="wire",
 )
 def access_not_notified(
@@ -209,7 +222,12 @@ def access_not_notified(
     return passed("wire", marker[0])
 
 
-@check("inactive-number-notified", judges="service", requirements=("CPIS-INA-001", "CPIS-INA-002"), witness="wire")
+@check(
+    "inactive-number-notified",
+    judges="service",
+    requirements=("CPIS-INA-001", "CPIS-INA-002", "CPIS-INA-007"),
+    witness="wire",
+)
 def inactive_number_notified(
     evidence: Evidence, *, authority: str, numbers: dict[str, str | None], file_with_number: str
 ) -> Judgement:
