@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ name = "SAMPLEBURY TEST COUNCIL"
 telephone_emergency = "tel:01632960004"
 
 {QUICK}"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Runs can be interrupted: what a shell starts in the background ignores SIGINT, and so do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
