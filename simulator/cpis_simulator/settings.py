@@ -107,6 +107,33 @@ class FilesSettings(Group):
     max_bytes: Annotated[int, Field(gt=0, description="A larger upload is answered CPF01")] = 512 * 1024 * 1024
 
 
+class MeshSettings(Group):
+    """The mailboxes, and the REST interface to them."""
+
+    strict: Annotated[
+        bool, Field(description="A token has its time and counts once; senders are checked; no routing by patient")
+    ] = True
+    strict_inbox: Annotated[bool, Field(description="An acknowledged message cannot be fetched again (IN-06)")] = True
+    last_chunk_early: Annotated[
+        Literal["refuse", "accept"], Field(description="The last chunk while another one is missing (CH-08)")
+    ] = "refuse"
+    unfinished_h: Annotated[float, Field(gt=0, description="Hours until an unfinished upload is dropped (CH-11)")] = 24
+    v2_chunk_body: Annotated[bool, Field(description="Version 2 answers a further chunk with the message's id")] = True
+    lookup_token: Annotated[Literal["optional", "required"], Field(description="Whether look-ups need a token")] = (
+        "optional"
+    )
+    max_request: Annotated[int, Field(gt=0, description="Bytes of a request body (CH-01)")] = 100_000_000
+    poll_s: Annotated[float, Field(ge=0, description="A list asked for again sooner is answered 429; 0: never")] = 0
+    client_certificate: Annotated[
+        Literal["optional", "required"], Field(description="Whether a client shows a certificate (AU-08)")
+    ] = "optional"
+    admin: Annotated[bool, Field(description="Offer the simulator's own calls: reset, report, event")] = False
+    shared_key: Annotated[str, Field(min_length=1, description="The environment's half of every secret")] = "TestKey"
+    password: Annotated[str, Field(min_length=1, description="Of the authorities' mailboxes and the service's")] = (
+        "password"
+    )
+
+
 class TransportSettings(Group):
     """The HTTP endpoint."""
 
@@ -131,6 +158,7 @@ class Settings(Group):
     query: QuerySettings = QuerySettings()
     notify: NotifySettings = NotifySettings()
     files: FilesSettings = FilesSettings()
+    mesh: MeshSettings = MeshSettings()
     transport: TransportSettings = TransportSettings()
 
     def changed(self) -> dict[str, object]:
