@@ -70,6 +70,10 @@ class AckSettings(Group):
     """Form of an acknowledgement."""
 
     echo_valid_records: bool = False
+    mesh_code_15: Annotated[
+        Literal["off", "instead", "both"],
+        Field(description="A report of code 15 for a file by MESH that is no CP-IS file, beside CPF01 or instead"),
+    ] = "off"
 
 
 class QuerySettings(Group):
@@ -93,7 +97,12 @@ class NotifySettings(Group):
 
 
 class FilesSettings(Group):
-    """The drop folder of profile `cpis-client`."""
+    """The drop folder of profile `cpis-client`, and which way answers leave."""
+
+    reply_profile: Annotated[
+        Literal["as-last-upload", "cpis-client", "mesh"],
+        Field(description="Answers and notifications go where the last upload came from, or always one way"),
+    ] = "as-last-upload"
 
     upload: str = "upload"
     response: str = "response"

@@ -42,9 +42,11 @@ def make_node(folder: Path, choices: Settings | None = None, **more: bool) -> Se
 
 
 @contextmanager
-def running(folder: Path, choices: Settings | None = None, *, started: bool = True) -> Iterator[ServiceNode]:
+def running(
+    folder: Path, choices: Settings | None = None, *, started: bool = True, **more: bool
+) -> Iterator[ServiceNode]:
     """A node that is stopped afterwards."""
-    node = make_node(folder, choices)
+    node = make_node(folder, choices, **more)
     if started:
         node.start()
     try:

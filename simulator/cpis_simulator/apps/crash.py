@@ -23,6 +23,10 @@ Point = Literal[
     "after-evidence",
     "before-archive",
     "after-archive",
+    "after-mail-claim",
+    "before-mail-acknowledgement",
+    "after-mail-acknowledgement",
+    "after-mail",
 ]
 
 CRASH_AT: Final = "CPIS_CRASH_AT"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
+from cpis_simulator.apps.mesh_mail import REPORT, MeshMail
 from cpis_simulator.apps.problems import Problems
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
@@ -34,6 +35,14 @@ _LARGE: Final = 1024 * 1024
 """Bytes beyond which a body is no value in the store but a staged file."""
 _KEPT: Final = ".kept"
 
+FOLDER: Final = "cpis-client"
+MESH: Final = "mesh"
+
+
+def door_of(ods_code: str) -> str:
+    """Name of the document that says by which door an authority's last upload came."""
+    return f"door of {ods_code}"
+
 
 class Delivery:
     """Empties the outbox.
@@ -44,6 +53,8 @@ class Delivery:
         staging: A private folder on the file system of the receiving folders.
         receiving: The receiving folder of each authority.
         problems: Where trouble is told.
+        mail: MESH, where that is served.
+        reply_profile: The setting of that name.
     """
 
     def __init__(
@@ -53,8 +64,13 @@ class Delivery:
         staging: Path,
         receiving: Mapping[str, Path],
         problems: Problems,
+        *,
+        mail: MeshMail | None = None,
+        reply_profile: str = FOLDER,
     ) -> None:
         """Remember; nothing is touched yet."""
+        self._mail = mail
+        self._reply_profile = reply_profile
         self._world = world
         self._journal = journal
         self._staging = staging
@@ -161,11 +177,15 @@ class Delivery:
         if rows and self._journal is not None:
             # What a file answers is on the disk as evidence before the file can be seen.
             self._journal.sync()
+        by_mesh = self._by_mesh({row.authority for row in rows})
         for row in rows:
             private, folder = self._staging / row.delivery, self._receiving[row.authority]
             try:
                 crash_point("before-rename")
-                os.replace(private, folder / row.name)
+                if self._mail is not None and (row.authority in by_mesh or row.kind == REPORT):
+                    self._mail.put(private, row)
+                else:
+                    os.replace(private, folder / row.name)
             except FileNotFoundError:
                 if private.exists():
                     self._problems.tell(_key(row), f"the folder {folder} is gone")
@@ -185,6 +205,15 @@ class Delivery:
             with self._world.write() as session:
                 session.mark_delivered(done)
         return len(done)
+
+    def _by_mesh(self, authorities: set[str]) -> set[str]:
+        """Those among some authorities that are answered by MESH."""
+        if self._mail is None or self._reply_profile == FOLDER:
+            return set()
+        if self._reply_profile == MESH:
+            return authorities
+        with self._world.read() as session:
+            return {ods for ods in authorities if session.document(door_of(ods)) == MESH}
 
     def _record(self, row: OutboxRow) -> None:
         if self._journal is None:

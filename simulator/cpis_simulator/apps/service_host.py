@@ -7,13 +7,14 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cpis_simulator.apps.control import control_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint
 from cpis_simulator.apps.identity import new_id, utc_now
+from cpis_simulator.apps.mesh_endpoint import TOO_LARGE, MeshEndpoint
 from cpis_simulator.apps.operations import MAX_BODY
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
@@ -21,11 +22,13 @@ from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
 from cpis_simulator.evidence import LOOKUP
+from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, interop_mailboxes, mailbox_of
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
 from cpis_simulator.spine.synchronous import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
+from cpis_simulator.transport.http_bodies import BodyFile
 from cpis_simulator.transport.http_server import HttpServer
 from cpis_simulator.transport.tls import HandshakeFailure, ServerTls
 from cpis_simulator.vocabulary import FileCode
@@ -36,6 +39,9 @@ LOAD_S: Final = 600.0
 """How long an upload that is loaded at the start may take."""
 
 CONTROL_THREADS: Final = 4
+MESH_THREADS: Final = 8
+MESH_BODY_S: Final = 600.0
+"""A hundred megabytes may take a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ class Places:
 
     Attributes:
         evidence: None: no evidence is written.
-        tls: Of the lookup endpoint; None for plain HTTP.
+        tls: Of the lookup endpoint and of MESH; None for plain HTTP.
+        mesh_port: Of MESH's REST interface; None: MESH is not served.
+        mesh_seed: Further mailboxes, by the name of a seed.
     """
 
     drop: Path
@@ -54,6 +62,8 @@ class Places:
     port: int = 0
     control_port: int = 0
     tls: ServerTls | None = None
+    mesh_port: int | None = None
+    mesh_seed: Literal["none", "interop"] = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,8 @@ class ServiceHost:
                 new_id,
                 utc_now,
                 serves_folders=share.is_first,
+                serves_mesh=places.mesh_port is not None,
+                mailboxes=interop_mailboxes() if places.mesh_seed == "interop" else (),
             )
             undo.callback(self.node.stop)
             self._endpoint = self._listen(places, journal)
@@ -127,6 +139,9 @@ class ServiceHost:
             if self._control is not None:
                 undo.callback(self._control.stop)
             self.node.start()
+            self._mesh = self._listen_for_mesh(places)
+            if self._mesh is not None:
+                undo.callback(self._mesh.stop)
             self._parts = undo.pop_all()
 
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
@@ -152,6 +167,26 @@ class ServiceHost:
             max_body=MAX_BODY,
             threads=CONTROL_THREADS,
             shares_port=self._share.has_others,
+        )
+
+    def _listen_for_mesh(self, places: Places) -> HttpServer | None:
+        mail, settings = self.node.drop.mail, self._settings.mesh
+        if mail is None or places.mesh_port is None:
+            return None
+        transport, tls = self._settings.transport, places.tls
+        if tls is not None:
+            tls = replace(tls, require_client_certificate=settings.client_certificate == "required")
+        coming = mail.store.coming
+        return HttpServer(
+            MeshEndpoint(mail.store, settings, real_now=utc_now, ids=new_id),
+            host=places.host,
+            port=places.mesh_port,
+            limits=transport.model_copy(update={"body_s": max(transport.body_s, MESH_BODY_S)}),
+            max_body=settings.max_request,
+            too_large=TOO_LARGE,
+            threads=MESH_THREADS,
+            tls=tls,
+            bodies=lambda: BodyFile(coming),
         )
 
     def load_upload(self, path: Path) -> Acknowledgement:
@@ -216,14 +251,28 @@ class ServiceHost:
         if self._control is None:
             return ready
         self._control.start()
+        if self._mesh is not None:
+            self._mesh.start()
+            ready["mesh"] = self._mesh_facts(self._mesh.url)
         return ready | {
             "control_url": self._control.url,
             "control_token": self.token,
             "drop": {ods: str(folders.upload.parent) for ods, folders in self.node.drop.folders.items()},
         }
 
+    def _mesh_facts(self, url: str) -> dict[str, object]:
+        """What a client of MESH has to be given."""
+        mesh = self._settings.mesh
+        return {
+            "url": url,
+            "shared_key": mesh.shared_key,
+            "password": mesh.password,
+            "service_mailbox": SERVICE_MAILBOX,
+            "mailboxes": {a.ods_code: mailbox_of(a.ods_code) for a in self._authorities},
+        }
+
     def stop(self) -> None:
-        """Finish what is being done, in the order: control, endpoint, folders and store, evidence."""
+        """Finish what is being done, in the order: MESH, control, endpoint, folders and store, evidence."""
         self._parts.close()
 
 

@@ -40,6 +40,7 @@ from cpis_simulator.driving import (
     Silence,
     Version,
 )
+from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import notification_name, response_name
 from cpis_simulator.model import QueryMessage, Reply
 from cpis_simulator.nhs_number import is_synthetic, masked
@@ -70,6 +71,8 @@ class ServiceNode:
         ids: Gives upper-case UUIDs, never the same twice.
         real_now: Real time; the world's clock is counted from it.
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
+        serves_mesh: It does so by MESH, too.
+        mailboxes: Of MESH, beside those of CP-IS.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class ServiceNode:
         real_now: Callable[[], datetime],
         *,
         serves_folders: bool = True,
+        serves_mesh: bool = False,
+        mailboxes: Sequence[Mailbox] = (),
     ) -> None:
         """Open the store; `start` opens the folders."""
         self._settings = settings
@@ -94,6 +99,7 @@ class ServiceNode:
         self.drop = FileDrop(
             drop_root, authorities, self.world, journal, settings,
             ids=ids, real_now=real_now, also=self._flush_when_due if window else None,
+            mail_now=self.now if serves_mesh and serves_folders else None, mailboxes=mailboxes,
         )  # fmt: skip
         self._serves_folders = serves_folders
 

@@ -11,7 +11,7 @@ Source: CP-IS rules UPL-003, UPL-004, UPL-009 to UPL-022, ACK-001 to ACK-008, DA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
@@ -89,6 +89,7 @@ class UploadOutcome:
     standing: Standing
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    is_unreadable: bool = False
 
     def code(self) -> str:
         """The file's result code."""
@@ -214,7 +215,8 @@ class Ingest:
 
     def refuse(self, unreadable: Unreadable) -> UploadOutcome:
         """The answer to a file that is no upload, whatever was taken of it before (ACK-001)."""
-        return _file_level(FileCode.FILE_ERROR, unreadable, self._authority, self._now, unreadable.reason)
+        outcome = _file_level(FileCode.FILE_ERROR, unreadable, self._authority, self._now, unreadable.reason)
+        return replace(outcome, is_unreadable=True)
 
     def _refused(self, reason: str) -> UploadOutcome:
         assert self._header is not None, "refused for what its header or a record says"
