@@ -225,9 +225,8 @@ def test_200_mb_go_up_and_down_in_chunks_within_100_mib(tmp_path: Path, size: in
         peak = peak_mib(process.pid)
     finally:
         process.stop()
-    print(
-        f"{size // 1_000_000} MB up and down, {'gzip' if compress else 'plain'}: idle {idle:.1f} MiB, peak {peak:.1f} MiB"
-    )
+    form = "gzip" if compress else "plain"
+    print(f"{size // 1_000_000} MB up and down, {form}: idle {idle:.1f} MiB, peak {peak:.1f} MiB")
     assert (got.hexdigest(), found, tracked["status"]) == (digest, message_id, "accepted")
     assert peak < 100
 
