@@ -31,6 +31,7 @@ class LoadOrder:
         requests: File with a JSON list of requests, head and body.
         first: The first number that stands for the placeholder.
         pause_s: How long a thread rests after each answer.
+        status: HTTP status of a good answer.
     """
 
     port: int
@@ -43,6 +44,7 @@ class LoadOrder:
     key: str = ""
     ca: str = ""
     pause_s: float = 0.0
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class _Load:
                     sock = self._connect()
                 sock.sendall(request)
                 status = _read_answer(sock)
-                if status != b"200":
+                if status != b"%d" % self._order.status:
                     raise OSError(f"HTTP status {status.decode()}")
             except OSError as error:
                 self._errors.append(str(error) or type(error).__name__)

@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from bench.load import PLACEHOLDER, Figures, LoadOrder
@@ -32,7 +33,7 @@ from bench.measuring import percentile, ratios, spread, table
 from cpis_fixtures.care_settings import care_setting
 from cpis_fixtures.processes import Process
 from cpis_fixtures.uploads import made_up_upload
-from cpis_simulator.care.client import Question, prepare
+from cpis_simulator.care.client import Question, Sender, prepare
 from cpis_simulator.codecs.upload import encode_upload
 from cpis_simulator.directory import DEFAULT_AUTHORITIES
 from cpis_simulator.driving import LookUp
@@ -46,6 +47,7 @@ SECONDS: Final = 2.0
 ROUNDS: Final = 5
 OWN: Final = DEFAULT_AUTHORITIES[0]
 PEER: Final = "WireMock, plain"
+SYNC_SENDER: Final = Sender()
 _NPM_S: Final = 120
 _JAVA_S: Final = 60.0
 
@@ -63,17 +65,18 @@ def measured() -> str:
     """Every contender, on kept and on fresh connections."""
     with tempfile.TemporaryDirectory(prefix="cpis-bench-", ignore_cleanup_errors=True) as name, ExitStack() as parts:
         folder = Path(name)
-        questions = _questions(folder)
+        requests = prepared(folder)
+        question = _questions(folder)[0]
         contenders = parts.enter_context(services(folder, processes=(1, 2)))
-        answer = _an_answer(contenders[0], questions[0])
-        peer, why_not = _wiremock(folder, questions[0], answer, parts)
+        answer = _an_answer(contenders[0], question)
+        peer, why_not = _wiremock(folder, question, answer, parts)
         if peer is not None:
             contenders.append(peer)
-        figures = _rounds(contenders, folder / "requests.json")
+        figures = _rounds(contenders, requests)
     lines = [
         table(
             f"Lookups, {THREADS} client threads, {ROUNDS} rounds of {SECONDS:g} s, query "
-            f"{len(questions[0].body):,} and answer {len(answer):,} bytes, evidence kept",
+            f"{len(question.body):,} and answer {len(answer):,} bytes, evidence kept",
             ("what", "connections", "lookups/s", "ratio to WireMock", "p50 ms", "p99 ms", "client's share of a core"),
             [_row(name, fresh, figures) for name, fresh in figures],
         )
@@ -115,7 +118,14 @@ _sent = count(1)
 
 
 def load(
-    contender: Contender, requests: Path, *, threads: int, seconds: float, fresh: bool, pause_s: float = 0.0
+    contender: Contender,
+    requests: Path,
+    *,
+    threads: int,
+    seconds: float,
+    fresh: bool,
+    pause_s: float = 0.0,
+    status: int = 200,
 ) -> Figures:
     """What a client in a process of its own gets."""
     certs = contender.certs
@@ -130,6 +140,7 @@ def load(
         key=str(certs / "care.key") if certs else "",
         ca=str(certs / "ca.pem") if certs else "",
         pause_s=pause_s,
+        status=status,
     )
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
@@ -145,11 +156,26 @@ def load(
     return figures
 
 
-@contextmanager
-def services(folder: Path, *, processes: tuple[int, ...]) -> Iterator[list[Contender]]:
-    """Mock Spines, plain and with mutual TLS, each on a store of its own; they know the children of `requests.json`."""
+def certificates(folder: Path) -> Path:
+    """Where the certificates of a measurement are; made the first time."""
     certs = folder / "certs"
-    make_certificates(certs, now=datetime.now(UTC))
+    if not certs.exists():
+        make_certificates(certs, now=datetime.now(UTC))
+    return certs
+
+
+@contextmanager
+def services(
+    folder: Path, *, processes: tuple[int, ...], configs: Mapping[bool, Path] = MappingProxyType({})
+) -> Iterator[list[Contender]]:
+    """Mock Spines, plain and with mutual TLS, each on a store of its own; they know the children of `upload.xml`.
+
+    Args:
+        folder: For everything that they write.
+        processes: How many each has.
+        configs: A configuration for those without TLS (False) and with it (True).
+    """
+    certs = certificates(folder)
     with ExitStack() as parts:
         found = []
         for number in processes:
@@ -163,6 +189,8 @@ def services(folder: Path, *, processes: tuple[int, ...]) -> Iterator[list[Conte
                     arguments += ["--ca", str(certs / "ca.pem")]
                 else:
                     arguments.append("--no-tls")
+                if tls in configs:
+                    arguments += ["--config", str(configs[tls])]
                 process = Process("service", arguments, log=own / "service.log", within=60)
                 parts.callback(process.stop)
                 port = int(str(process.ready["url"]).rpartition(":")[2])
@@ -172,7 +200,7 @@ def services(folder: Path, *, processes: tuple[int, ...]) -> Iterator[list[Conte
         yield found
 
 
-def _questions(folder: Path) -> list[Question]:
+def _questions(folder: Path, sender: Sender = SYNC_SENDER) -> list[Question]:
     """An upload of children, and a prepared query about each."""
     upload = made_up_upload(CHILDREN, seed=1, day=date.today(), authority=OWN, file_id="1")
     (folder / "upload.xml").write_bytes(encode_upload(upload))
@@ -183,22 +211,26 @@ def _questions(folder: Path) -> list[Question]:
         assert isinstance(record, PlanRecord)
         request = LookUp(nhs_number=record.subjects[0].nhs_number, author=author, silent=True)
         question = prepare(
-            request, now=datetime.now(UTC), ids=lambda: f"{placeholder}-0000-4000-8000-{next(numbers):012X}"
+            request,
+            now=datetime.now(UTC),
+            ids=lambda: f"{placeholder}-0000-4000-8000-{next(numbers):012X}",
+            sender=sender,
         )
         assert isinstance(question, Question)
         questions.append(question)
-    (folder / "requests.json").write_text(json.dumps([_as_request(q) for q in questions]), encoding="utf-8")
     return questions
 
 
-def prepared(folder: Path) -> Path:
-    """Make `upload.xml`, and `requests.json` for `load`; the latter."""
-    _questions(folder)
-    return folder / "requests.json"
+def prepared(folder: Path, sender: Sender = SYNC_SENDER) -> Path:
+    """Make `upload.xml`, and requests for `load` in a file of their profile; the latter."""
+    questions = _questions(folder, sender)
+    file = folder / f"{sender.profile}.json"
+    file.write_text(json.dumps([_as_request(q) for q in questions]), encoding="utf-8")
+    return file
 
 
 def _as_request(question: Question) -> str:
-    head = ["POST /sync-service HTTP/1.1", "Host: localhost", f"Content-Length: {len(question.body)}"]
+    head = [f"POST {question.path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(question.body)}"]
     head += [f"{name}: {value}" for name, value in question.headers().items()]
     return "\r\n".join(head) + "\r\n\r\n" + question.body.decode()
 

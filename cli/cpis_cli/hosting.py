@@ -8,12 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import get_args
 
 import typer
 
 from cpis_fixtures.processes import ENDS_WITH_INPUT
 from cpis_simulator.apps.memory import collect_seldom
 from cpis_simulator.errors import ConfigError, CpisError
+from cpis_simulator.settings import Profile
 
 USAGE_ERROR = 2
 HARNESS_ERROR = 3
@@ -30,6 +32,19 @@ def fail(command: str, error: CpisError) -> typer.Exit:
     """Say what is wrong on standard error; the exit code to raise: 2 for the user's mistake, 3 for ours."""
     typer.echo(f"cpis {command}: {error}", err=True)
     return typer.Exit(USAGE_ERROR if isinstance(error, ConfigError) else HARNESS_ERROR)
+
+
+def profile_named(profile: str) -> Profile:
+    """A profile by its name.
+
+    Raises:
+        ConfigError: There is no such profile.
+    """
+    for known in get_args(Profile):
+        if known == profile:
+            found: Profile = known
+            return found
+    raise ConfigError("--profile", expected="sync, reliable or express", found=profile)
 
 
 def run_until_told(

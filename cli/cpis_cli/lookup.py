@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cpis_cli.tls_options import Ca, Cert, Key, client_tls
+from cpis_cli.tls_options import Ca, Cert, Key, client_tls, inbox_tls
 
 if TYPE_CHECKING:
     from cpis_simulator.driving import LookUpResult
 
 FORMATS = ("text", "json")
-PROFILES = ("sync", "reliable", "express")
 DEFAULT_HOST = "127.0.0.1:4433"
 
 
@@ -22,11 +21,15 @@ def lookup(
     url: Annotated[
         str | None, typer.Option(help=f"Address of the service; default https or http://{DEFAULT_HOST}.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration with [care.tls].")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration with table care.tls.")] = None,
     cert: Cert = None,
     key: Key = None,
     ca: Ca = None,
-    profile: Annotated[str, typer.Option(help="sync; reliable and express are not built yet.")] = "sync",
+    profile: Annotated[str, typer.Option(help="sync, reliable or express.")] = "sync",
+    reply_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port that takes the reply, unless sync: as the directory has it.")
+    ] = 4434,
+    party: Annotated[str, typer.Option(help="Party key in the directory, unless sync.")] = "RX0-0000001",
     silent: Annotated[bool, typer.Option("--silent", help="A silent read, as scheduled care makes it.")] = False,
     setting: Annotated[str, typer.Option(help="Who asks, such as 'A&E' or 'school nursing'.")] = "emergency department",
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
@@ -34,27 +37,27 @@ def lookup(
 ) -> None:
     """Look one person up, as a care setting would.
 
-    Scheduled settings read silently by themselves. Exit code 0 when information was found or there is no record, 1 when
-    the query was refused or denied or the answer was of no use, 2 for wrong usage, 3 when the service was not reached.
+    In the profiles reliable and express the service answers on a connection of its own, to where its directory says
+    that the party is: for the bundled party, this machine's port 4434. Scheduled settings read silently by themselves.
+    Exit code 0 when information was found or there is no record, 1 when the query was refused or denied or the answer
+    was of no use, 2 for wrong usage, 3 when the service was not reached.
 
     Example: cpis lookup 9990001014 --url http://127.0.0.1:4433 --setting "A&E"
     """
     import logging
+    from contextlib import ExitStack
 
-    from cpis_cli.hosting import HARNESS_ERROR, fail
+    from cpis_cli.hosting import HARNESS_ERROR, fail, profile_named
     from cpis_fixtures.care_settings import care_setting
     from cpis_fixtures.config import load_config
     from cpis_simulator.apps.care_host import CareHost
+    from cpis_simulator.care.client import Sender
     from cpis_simulator.driving import LookUp
     from cpis_simulator.errors import CpisError
+    from cpis_simulator.transport.http_server import HttpServer
 
     # What happened is in the answer; without a handler Python would print warnings beside it.
     logging.getLogger("cpis_simulator").addHandler(logging.NullHandler())
-    if profile != "sync":
-        known = profile in PROFILES
-        _usage(
-            f"--profile {profile} is not built yet; use sync" if known else f"--profile: expected sync, found {profile}"
-        )
     if format not in FORMATS:
         _usage(f"--format: expected text or json, found {format}")
     try:
@@ -62,7 +65,12 @@ def lookup(
         request = LookUp(nhs_number=nhs_number, author=asking.author(), silent=True if silent else asking.silent)
         tls = client_tls(load_config(config), cert, key, ca)
         address = url or f"{'http' if tls is None else 'https'}://{DEFAULT_HOST}"
-        result, unanswered = CareHost(address, timeout, tls=tls).ask(request)
+        client = CareHost(address, timeout, tls=tls, sender=Sender(party, profile=profile_named(profile)))
+        with ExitStack() as parts:
+            parts.callback(client.stop)
+            if profile != "sync":
+                parts.enter_context(HttpServer(client.inbox, port=reply_port, threads=2, tls=inbox_tls(tls)))
+            result, unanswered = client.ask(request)
     except CpisError as error:
         raise fail("lookup", error) from error
     typer.echo(result.model_dump_json(indent=2) if format == "json" else _as_text(result))

@@ -31,6 +31,9 @@ def serve(
     mesh_seed: Annotated[
         str | None, typer.Option(help="Further mailboxes: `interop`, those of the MESH sandbox's own tests.")
     ] = None,
+    directory_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the directory API, 0 for any free.")
+    ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Serve plain HTTP, for a test network only.")] = False,
     cert: Cert = None,
     key: Key = None,
@@ -45,7 +48,7 @@ def serve(
         str | None, typer.Option(help="A number that nobody knows: learn it from the upload, or refuse.")
     ] = None,
 ) -> None:
-    """Run the mock Spine: drop folders, MESH mailboxes, lookup endpoint, control API.
+    """Run the mock Spine: drop folders, MESH mailboxes, lookup endpoint, directory, control API.
 
     Prints one JSON line with its addresses once it accepts connections, and logs to standard error. Ends on Ctrl-C.
 
@@ -75,16 +78,17 @@ def serve(
                 host=host,
                 port=port,
                 control_port=control_port,
+                directory_port=directory_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
                 mesh_port=mesh_port,
                 mesh_seed=_seed(mesh_seed),
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))
             if workers > 1:
-                several = ServiceWorkers(settings, authorities, places, workers, uploads)
+                several = ServiceWorkers(settings, authorities, places, workers, uploads, read.parties())
                 run_until_told(several.ready, several.stop, check=several.check)
                 return
-            service = ServiceHost(settings, authorities, places)
+            service = ServiceHost(settings, authorities, places, parties=read.parties())
             try:
                 for path in uploads:
                     service.load_upload(path)

@@ -45,6 +45,15 @@ def server_tls(config: Config, cert: Path | None, key: Path | None, ca: Path | N
     )
 
 
+def inbox_tls(client: ClientTls | None) -> ServerTls | None:
+    """How the care client speaks TLS where the service calls it back: with the same certificate and authorities."""
+    from cpis_simulator.transport.tls import ServerTls
+
+    if client is None or client.certificate is None or client.key is None:
+        return None
+    return ServerTls(client.certificate, client.key, client.ca, require_client_certificate=client.ca is not None)
+
+
 def client_tls(config: Config, cert: Path | None, key: Path | None, ca: Path | None) -> ClientTls | None:
     """How the care client speaks TLS; None where nothing is said about it."""
     from cpis_simulator.transport.tls import ClientTls

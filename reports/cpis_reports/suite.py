@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,16 @@ def load_suite(
     errors += [f"{DISPOSITIONS}: {test} is no test of the catalogue" for test in _unknown_tests(dispositions)]
     errors += [f"tag {test} is no test of the catalogue" for test in _unknown_tests(by_test)]
     return Suite(called_for=called_for, scenarios=by_test, reasons=reasons), errors
+
+
+def is_for(test: str | None, scenario: str, role: str, called_for: Iterable[CalledFor]) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
+    catalogued = catalogue.tests().get(test or "")
+    if catalogued is None:
+        return True
+    calls = [call for call in called_for if call.test == test]
+    parties = {call.party for call in calls if fnmatchcase(scenario, call.scenario or "*")}
+    return role in catalogued.profile and (not calls or role in parties)
 
 
 def read_dispositions(file: Path) -> dict[str, Disposition]:

@@ -17,6 +17,7 @@ from cpis_reports import catalogue
 from cpis_reports.bundle import Bundle, read_bundle
 from cpis_reports.checks import CHECKS, run_check
 from cpis_reports.results import Attempt, Part, RecordedCheck, Results, Scenario, Suite, Summary
+from cpis_reports.suite import is_for
 from cpis_reports.verdicts import effective_of, judge
 from cpis_reports.words import Role
 from cpis_simulator.evidence import MARK, check_mark
@@ -107,7 +108,9 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
             "findings": list(judgement.findings),
             "evidence": list(judgement.evidence),
             "witness": judgement.witness,
+            "doctor": judgement.doctor,
             "cause": judgement.cause,
+            "by": list(judgement.by),
         }
     )
     known = CHECKS.get(recorded.check)
@@ -115,7 +118,8 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
         requirements = effective_of(known.requirements, scenario.test, known.judges)
         again = again.model_copy(update={"party": known.judges, "requirements": requirements})
     where = f"check {recorded.check} in {scenario.id}"
-    for key in ("outcome", "cause", "findings", "evidence", "witness", "party", "requirements"):
+    compared = ("outcome", "cause", "findings", "evidence", "witness", "by", "doctor", "party", "requirements")
+    for key in compared:
         differences += _unlike(f"{where}: {key}", getattr(recorded, key), getattr(again, key))
     return again
 
@@ -133,7 +137,7 @@ def _conclusions(recorded: Results, scenarios: list[Scenario]) -> list[str]:
     again = judge(blank)
     differences: list[str] = []
     for old, new in zip(recorded.scenarios, again.scenarios, strict=True):
-        differences += _fields(f"scenario {old.id}", old, new, ("outcome", "cause", "reason"))
+        differences += _fields(f"scenario {old.id}", old, new, ("outcome", "cause", "reason", "doctor"))
         for number, (before, after) in enumerate(zip(old.attempts, new.attempts, strict=True), start=1):
             differences += _fields(f"scenario {old.id}, attempt {number}", before, after, ("outcome", "cause"))
     differences += _requirements(recorded, again)
@@ -175,10 +179,10 @@ def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
         for test, name, requirement, *_ in sorted(calls(known) - calls(recorded))
     ]
     for test, ids in known.scenarios.items():
-        catalogued = catalogue.tests().get(test)
-        if catalogued is None or role not in catalogued.profile:
+        if test not in catalogue.tests():
             continue
-        left_out = sorted(set(ids) - set(recorded.scenarios.get(test, ())))
+        own = {scenario for scenario in ids if is_for(test, scenario, role, known.called_for)}
+        left_out = sorted(own - set(recorded.scenarios.get(test, ())))
         missing += [f"suite: {test} has the scenario {scenario}, the record does not" for scenario in left_out]
     return missing
 

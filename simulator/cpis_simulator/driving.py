@@ -323,14 +323,20 @@ class ShownAccess(Shape):
 
 
 class LookUpResult(Shape):
-    """What the care system understood; `unknown` when no usable answer came (QRY-013)."""
+    """What the care system understood: `pending` while it waits, `unknown` when no usable answer came (QRY-013)."""
 
-    status: Literal["found", "no-record", "refused", "unknown", "denied"]
+    status: Literal["found", "no-record", "refused", "unknown", "denied", "pending"]
     text: str
     event_id: str | None = None
     asked: datetime | None = None
     plans: list[ShownPlan] = []
     accesses: list[ShownAccess] = []
+
+
+class LookUpReference(Shape):
+    """A lookup that was begun."""
+
+    lookup_id: Annotated[str, Field(description="The product's own reference")]
 
 
 class PreviousName(Shape):
@@ -426,12 +432,17 @@ class Delivered(Shape):
 
 
 class FolderState(Shape):
-    """An authority's drop folder: absolute paths, and what waits in each."""
+    """An authority's drop folder: absolute paths, what waits in each, and whether it was ever used.
+
+    `taken` counts the uploads that came; for `untouched_s` nothing of what was delivered was ever read or taken away.
+    """
 
     upload: str
     response: str
     waiting: list[str] = []
     responses: list[str] = []
+    taken: int | None = None
+    untouched_s: float | None = None
 
 
 class Health(Shape):
@@ -445,6 +456,150 @@ class Health(Shape):
     held: bool = False
     silent: list[str] = []
     folders: dict[str, FolderState] = {}
+
+
+class Exact(Shape):
+    """A shape of the harness's own: unlike a product's, a key that it does not know is a slip."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ContractEntry(Exact):
+    """What one interaction of a party has otherwise than the party's others; None: as they have it."""
+
+    interaction: Annotated[str, Field(description="Which it is, such as QUQI_IN010000UK14")]
+    endpoint: Annotated[str | None, Field(description="Where it is posted to")] = None
+    cpa_id: Annotated[str | None, Field(description="Its contract")] = None
+    sync_reply_mode: Annotated[
+        Literal["MSHSignalsOnly", "None"] | None, Field(description="How an acknowledgement comes back")
+    ] = None
+    ack_requested: Annotated[Literal["always", "never"] | None, Field(description="Whether one is asked for")] = None
+    duplicate_elimination: Annotated[
+        Literal["always", "never"] | None, Field(description="Whether a repeated message is told from a new one")
+    ] = None
+    retries: Annotated[int | None, Field(ge=0, le=1000, description="How often one is posted again")] = None
+    retry_interval: Annotated[str | None, Field(description="Such as PT1M")] = None
+    persist_duration: Annotated[str | None, Field(description="Such as PT5M")] = None
+
+
+class PartyEntry(Exact):
+    """A message handler of the directory: whose it is, its systems, and where and how it takes replies."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$", description="Party key, such as RX0-0000001")]
+    ods: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,12}$", description="ODS code of its organisation")]
+    name: Annotated[str, Field(description="Its name")] = ""
+    asids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{12}$")]], Field(description="System ids")] = []
+    fqdn: Annotated[str | None, Field(description="Name in its certificate; left out, the host of its endpoint")] = None
+    endpoint: Annotated[str, Field(description="Where replies are posted to")]
+    cpa_id: Annotated[str | None, Field(description="Contract of its replies; left out, made from its key")] = None
+    profile: Annotated[
+        Literal["reliable", "express"] | None, Field(description="Of its replies; left out, transport.reply_profile")
+    ] = None
+    contract: Annotated[list[ContractEntry], Field(description="Interactions that it takes elsewhere")] = []
+
+
+class PutParties(Exact):
+    """Parties to add to the directory, or to replace there."""
+
+    parties: list[PartyEntry]
+
+
+class PartyState(Shape):
+    """A party as the directory has it: each interaction that it takes, and where."""
+
+    key: str
+    ods: str
+    name: str
+    asids: list[str]
+    endpoints: dict[str, str]
+
+
+class PartyList(Shape):
+    """The whole directory."""
+
+    parties: list[PartyState]
+
+
+class Change(Exact):
+    """A text in a payload and what stands there instead."""
+
+    old: str
+    new: str
+
+
+AnswerTurn = Literal[
+    "normal", "fault", "message-error", "status", "unheard", "lost", "empty", "wrong-reference", "broken", "cut",
+    "reset", "slow",
+]  # fmt: skip
+ReplyTurn = Literal["normal", "none", "twice", "swapped", "wrong-reference", "broken", "cut", "reset", "slow"]
+PayloadTurn = Literal[
+    "as-is", "utf-16", "cut", "empty", "document-type", "internal-entity", "external-entity", "multiplied-entities",
+    "deep", "prefixed",
+]  # fmt: skip
+
+
+class Turn(Exact):
+    """What the service does with one lookup otherwise than it should; what is left out, it does as it should.
+
+    `answer` is what the request is answered with at once, `reply` what follows; a synchronous lookup has both in one
+    answer. With the first five of `answer` after `normal`, all but `lost` and `empty`, the application is not asked.
+    """
+
+    weather: Annotated[str, Field(description="Begin with this kind of weather; what else is given changes it")] = ""
+    answer: Annotated[
+        AnswerTurn,
+        Field(
+            description="unheard and lost: the connection is closed without an answer, before the application is asked "
+            "or after; empty: no acknowledgement in it; broken: cut short, yet of the length that it says"
+        ),
+    ] = "normal"
+    codes: Annotated[list[int], Field(min_length=1, max_length=20, description="Error codes of a fault")] = [200]
+    error: Annotated[str, Field(description="Error code of a message-error")] = "ValueNotRecognized"
+    description: Annotated[str, Field(max_length=1000, description="Text of either; empty: the usual one")] = ""
+    client: Annotated[bool, Field(description="The fault blames the client")] = False
+    status: Annotated[int, Field(ge=400, le=599, description="HTTP status of answer `status`")] = 503
+    answer_delay_s: Annotated[float, Field(ge=0, le=600)] = 0.0
+    reply: Annotated[
+        ReplyTurn, Field(description="swapped: it waits until the next reply to the same party is delivered")
+    ] = "normal"
+    reply_delay_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    after_bytes: Annotated[int, Field(ge=0, description="Of cut, reset and slow: bytes that go out undisturbed")] = 200
+    payload: Annotated[PayloadTurn, Field(description="What is done to the reply's HL7 message as a whole")] = "as-is"
+    changes: Annotated[list[Change], Field(description="Texts replaced in it before, each of which must be there")] = []
+    body: Annotated[str | None, Field(description="Base64 of a message that stands in its place")] = None
+
+
+class Script(Exact):
+    """The turns of the next lookups, in their order; they replace those that were left of the same party."""
+
+    turns: list[Turn]
+    party: Annotated[str | None, Field(description="Key of the party whose lookups they are, None: anybody's")] = None
+
+
+class Weather(Exact):
+    """Turns drawn at random for every lookup that no script is for; the same seed draws the same ones."""
+
+    seed: int
+    kinds: Annotated[list[str], Field(description="Kinds of weather, or a mixture; none: it clears up")] = []
+    share: Annotated[float, Field(ge=0, le=1, description="Of the lookups that meet it")] = 0.5
+
+
+class ReplyState(Shape):
+    """A reply on its way, or one that was given up."""
+
+    message_id: str
+    ref_to_message_id: str
+    party: str
+    interaction: str
+    standing: Literal["waiting", "failed"]
+    tries: int
+    reason: str = ""
+
+
+class ReplyList(Shape):
+    """Replies that are not delivered."""
+
+    replies: list[ReplyState]
 
 
 class Explain(Shape):
@@ -501,6 +656,8 @@ AUTHORITY_OPERATIONS: Final = (
 CARE_OPERATIONS: Final = (
     Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
     Operation("look-up", LookUp, LookUpResult, "Look a person up by NHS number.", True),
+    Operation("begin-look-up", LookUp, LookUpReference, "Look a person up without waiting for the answer."),
+    Operation("shown", LookUpReference, LookUpResult, "What is shown of such a lookup at this moment."),
 )
 
 SERVICE_OPERATIONS: Final = (
@@ -516,6 +673,11 @@ SERVICE_OPERATIONS: Final = (
     Operation("silence", Silence, Nothing, "Leave an authority's files unanswered."),
     Operation("deliver", Deliver, Delivered, "Put a given file into an authority's receiving folder."),
     Operation("explain", Explain, Held, "Say what is held under a number."),
+    Operation("parties", Nothing, PartyList, "The directory: who takes which interaction where."),
+    Operation("put-parties", PutParties, Nothing, "Add parties to the directory, or replace them."),
+    Operation("script", Script, Nothing, "Say what is done with the next lookups otherwise than it should."),
+    Operation("weather", Weather, Nothing, "Let lookups meet trouble at random, or no more."),
+    Operation("replies", Nothing, ReplyList, "Replies that are not delivered."),
 )
 
 OPERATIONS: Final = {"service": SERVICE_OPERATIONS, "authority": AUTHORITY_OPERATIONS, "care": CARE_OPERATIONS}

@@ -23,6 +23,15 @@ MARK: Final = "mark"
 PROBE: Final = "probe"
 CONTROL: Final = "control"
 
+PAYLOAD_ALTERED: Final = "payload altered"
+"""In a `weather` header: the message inside is the harness's, not the service's own."""
+
+BY_CHANCE: Final = " by chance"
+"""How a `weather` header ends where the weather was drawn at random and is no part of what a scenario is about."""
+
+PRESENT: Final = "present-scenario"
+"""Header of a record that belongs to an earlier scenario than the one that was being played; it names the latter."""
+
 UNANSWERED: Final = "unanswered"
 """Mark from which on the service leaves the authority's files unanswered, for the harness to answer them itself."""
 
@@ -40,10 +49,14 @@ class Record:
 
     * file-drop: `authority` (ODS code), `direction` (`upload` or `response`), `name`, `kind`, `delivery` (unique id).
       Placed in evidence when an upload was picked up, and when a response stood under its final name.
-    * lookup: `exchange` (unique id), `phase` (`request` or `response`), `status` on the response; over TLS `tls`,
-      `cipher` and `client-…` (subject, names, fingerprint) on the request. `phase` `handshake`: a client was refused
-      before its first request; `reason`, `text`, `peer`.
-    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
+    * lookup: `exchange` (unique id) and `phase`: `request` and `response`, what was answered at once, with `status`; of
+      an asynchronous one also each try of the `reply` and its `reply-answer`, with `try`, `outcome` and `reason`, or
+      that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to
+      the exchange, which is nobody's fault. Over TLS `tls`, `cipher` and `client-…` (subject, names, fingerprint) on
+      the request. `handshake`: a client was refused before its first request; `reason`, `text`, `peer`.
+    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`;
+      where a person answered also `attested_by`, `attested_at`, `via`, and `remark` if there is one. What that person
+      attached has phase `attachment`, with its `name` and `type`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.
@@ -77,6 +90,12 @@ class Record:
             "previous": self.previous,
         }
         return _ENCODER.encode(value).encode() + b"\n"
+
+
+def present_scenario(record: Record) -> str | None:
+    """The scenario that was being played when a record was written."""
+    present = record.headers.get(PRESENT)
+    return record.scenario if present is None else present or None
 
 
 def check_mark(check: str, outcome: str) -> str:

@@ -14,6 +14,7 @@ from cpis_reports.suite import load_suite
 from cpis_steps.features import REQUIREMENT_TAG, TEST_TAG, FeatureScenario, read_feature, suite_folder
 from cpis_steps.phrases import nearest, phrases
 from cpis_steps.selection import doubled
+from cpis_steps.weather import TAGS
 
 OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty"))
 
@@ -75,7 +76,7 @@ def _unknown_tags(scenario: FeatureScenario) -> list[str]:
     found = [f"@{t} is no catalogue test" for t in named if t not in tests()]
     ids = [t for t in scenario.tags if REQUIREMENT_TAG.fullmatch(t)]
     found += [f"@{t} is no requirement" for t in ids if t not in requirements()]
-    known = {*named, *ids, *OTHER_TAGS, scenario.flow}
+    known = {*named, *ids, *OTHER_TAGS, *TAGS, scenario.flow}
     return found + [f"unknown tag @{t}" for t in scenario.tags if t not in known]
 
 

@@ -18,6 +18,7 @@ STEP_MODULES = (
     "cpis_steps.file_drop",
     "cpis_steps.replies",
     "cpis_steps.lookups",
+    "cpis_steps.weather",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
 )

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from cpis_fixtures.plan import RunPlan, plan_of_process
-from cpis_reports.catalogue import tests
+from cpis_reports import suite as suites
 from cpis_reports.checks import CHECKS
-from cpis_reports.suite import load_suite
+from cpis_reports.results import CalledFor
 from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
 
 
@@ -23,20 +24,13 @@ def planned_features() -> list[Path]:
 
 def is_for(scenario: FeatureScenario, role: str) -> bool:
     """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
-    test = tests().get(scenario.test or "")
-    if test is None:
-        return True
-    parties = called_parties().get(test.id)
-    return role in test.profile and (parties is None or role in parties)
+    return suites.is_for(scenario.test, scenario.id, role, _calls())
 
 
 @cache
-def called_parties() -> dict[str, frozenset[str]]:
-    """By catalogue test, the parties that the suite calls for checks of."""
-    parties: dict[str, set[str]] = {}
-    for call in load_suite(suite_folder(), scenarios=(), checks=CHECKS)[0].called_for:
-        parties.setdefault(call.test, set()).add(call.party)
-    return {test: frozenset(found) for test, found in parties.items()}
+def _calls() -> tuple[CalledFor, ...]:
+    """The checks that the suite calls for."""
+    return tuple(suites.load_suite(suite_folder(), scenarios=(), checks=CHECKS)[0].called_for)
 
 
 def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
@@ -57,6 +51,16 @@ def selected(plan: RunPlan) -> list[FeatureScenario]:
     if plan.shuffle:
         random.Random(plan.seed).shuffle(chosen)
     return chosen
+
+
+def to_be_played(plan: RunPlan) -> list[FeatureScenario]:
+    """The plan's scenarios without those that ended before the run was broken off."""
+    ended = {told["scenario"]["id"] for told in plan.told()} if plan.resumed else set()
+    return [s for s in selected(plan) if s.id not in ended]
+
+
+BLOCKS_OF_A_TURN: Final = 4096
+"""How far apart the blocks of two goes at a scenario lie; a suite has fewer scenarios."""
 
 
 def number_blocks(plan: RunPlan) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from time import sleep as pause
 from typing import TypeVar
@@ -17,6 +17,8 @@ from cpis_fixtures.actors import AuthorityActor, CareActor, ServiceActor
 from cpis_fixtures.care_settings import CareSetting, care_setting
 from cpis_fixtures.cast import Cast, CastPlan, Person
 from cpis_fixtures.lane import Lane
+from cpis_reports.catalogue import tests
+from cpis_reports.checks.exchanges import lookups
 from cpis_reports.checks.reading import acknowledgements, code_for, others_in, uploads
 from cpis_simulator import driving
 from cpis_simulator.directory import RegisteredAuthority
@@ -24,12 +26,16 @@ from cpis_simulator.driving import Nothing, Shape
 from cpis_simulator.errors import HarnessError, NotOffered, PeerError
 from cpis_simulator.evidence import FILE_DROP, Evidence
 from cpis_simulator.nhs_number import is_valid
+from cpis_simulator.spine.weather import KINDS
 from cpis_simulator.vocabulary import PlanType
 
 S = TypeVar("S", bound=Shape)
 
 SERVICE_S = 60.0
 """Seconds that our own service may take for an answer; a limit, not an expectation."""
+
+WEATHER_TAG = "weather-"
+"""What a tag begins with that has a whole scenario in some weather: `@weather-drizzle`, `@weather-late-reply`."""
 
 AccessFacts = dict[str, str]
 Wanted = Callable[[Evidence], bool]
@@ -59,6 +65,7 @@ class Stage:
         self.new_numbers: dict[str, str] = {}
         self.workers: dict[str, list[str]] = {}
         self.elsewhere: list[tuple[RegisteredAuthority, CastPlan]] = []
+        self.begun: dict[str, driving.LookUpReference] = {}
         self.marker_event: str | None = None
         self.telephone: str | None = None
         self.telephone_keyed = False
@@ -329,11 +336,66 @@ class Stage:
             self.authority.collect()
         return facts
 
+    def script(self, *turns: driving.Turn) -> None:
+        """Have the service do something else than it should with the next lookups."""
+        self.service.do("script", driving.Script(turns=list(turns)))
+
+    def meet_weather(self, tags: Iterable[str]) -> None:
+        """Let the scenario's lookups meet the weather of its tags: one kind always, a mixture now and then.
+
+        The run's seed and the scenario decide what is drawn, so that it comes back when the run is repeated.
+        """
+        kinds = [tag.removeprefix(WEATHER_TAG) for tag in tags if tag.startswith(WEATHER_TAG)]
+        if kinds:
+            share = 1.0 if all(kind in KINDS for kind in kinds) else 0.5
+            seed = self.cast.rng("weather").getrandbits(31)
+            self.service.do("weather", driving.Weather(seed=seed, kinds=kinds, share=share))
+
+    def begin_look_up(self, person: Person, setting: str) -> None:
+        """Have a care setting look someone up without waiting for the answer."""
+        chosen = care_setting(setting)
+        label = f"lookup of {person.who}"
+        request = driving.LookUp(
+            nhs_number=str(person.nhs_number),
+            author=self.author(chosen, label),
+            silent=chosen.silent,
+            event_id=self.event_id(label),
+            accessed=self.instant(),
+        )
+        self.accesses[label] = access_facts(request)
+        self.begun[person.who] = self.care.ask("begin-look-up", request, driving.LookUpReference)
+
+    def watch_look_ups(self, *, until_over: bool = False) -> None:
+        """See what is shown of the lookups that were begun, when nothing is pending any more.
+
+        Args:
+            until_over: Those that are pending are to end without an answer, so that they take their time.
+        """
+        within = self.lane.care_timeout_s + (SERVICE_S if until_over else 0.0) + 1.0
+        for reference in self.begun.values():
+            self.care.read(
+                "shown", reference, driving.LookUpResult, until=lambda shown: shown.status != "pending", within=within
+            )
+
+    def wait_for_late_reply(self, person: Person) -> None:
+        """Wait until the reply to a lookup was delivered, late as it is."""
+
+        def delivered(evidence: Evidence) -> bool:
+            return any(
+                found.reached and found.query.query.nhs_number == person.nhs_number for found in lookups(evidence)
+            )
+
+        self.wait_for(delivered, since=self.since, within=SERVICE_S + self.lane.care_timeout_s)
+
+    def rules_of(self, role: str) -> list[str]:
+        """The rules of message form that the scenario's catalogue test judges for a role."""
+        return [r for r in tests()[str(self.test)].judges.get(role, ()) if r.startswith("CPIS-MSG")]
+
     # Waiting and reading
 
     def seen(self, since: int = 0) -> Evidence:
         """The scenario's evidence after a moment."""
-        return self.lane.tail.evidence(scenario=self.scenario_id, since=since)
+        return self.lane.tail.evidence(scenario=self.scenario_id, since=max(since, self.lane.begun))
 
     def wait_for(self, wanted: Wanted, *, since: int, within: float) -> bool:
         """Wait for evidence; False when the deadline passes first, or the service that writes it is no more."""

@@ -26,9 +26,9 @@ def service_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
 
 
 @pytest.fixture(scope="session")
-def care_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
-    """The lookups as played for role care; read it, change only copies."""
-    return _played_once(tmp_path_factory, worker_id, "care", "-k", "lookup")
+def care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """The whole suite as played for role care; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care")
 
 
 def _played_once(factory: pytest.TempPathFactory, worker_id: str, role: str, *chosen: str) -> Played:

@@ -51,9 +51,9 @@ class Message:
 
 
 @pytest.fixture(scope="module")
-def messages(whole_run: Played, service_lookups: Played, care_lookups: Played) -> list[Message]:
+def messages(whole_run: Played, service_lookups: Played, care_run: Played) -> list[Message]:
     """All messages of the whole suite, and of the lookups that are played for the other two roles."""
-    runs = (whole_run, service_lookups, care_lookups)
+    runs = (whole_run, service_lookups, care_run)
     for run in runs:
         assert run.exit_code == 0, run.output
     return [message for run in runs for message in messages_of(run)]

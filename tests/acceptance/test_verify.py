@@ -205,7 +205,7 @@ FORGERIES: Final = [
         "the start date in an answer",
         "EE-01",
         LOOKUP,
-        {"phase": "response"},
+        {"phase": "reply"},
         rb'StartDate><value value="\d{3}(\d)',
         "check answer-holds in {scenario}: outcome: recorded pass, found fail",
     ),

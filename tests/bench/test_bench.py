@@ -34,7 +34,9 @@ def test_a_table_is_markdown() -> None:
 
 def test_an_unknown_measurement_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["codex"]) == 2
-    assert "codex; there are codecs, edge, evidence, lookups, serving, suite, uploads" in capsys.readouterr().err
+    assert (
+        "codex; there are codecs, edge, evidence, lookups, replies, serving, suite, uploads" in capsys.readouterr().err
+    )
 
 
 def test_only_the_named_measurements_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from cpis_cli.driver_api import LOST_WITHOUT, document, rendered
 from cpis_fixtures.config import Config
 from cpis_reports.catalogue import tests as catalogue_tests
-from cpis_simulator.driving import AUTHORITY_OPERATIONS, Version
+from cpis_simulator.driving import AUTHORITY_OPERATIONS, CARE_OPERATIONS, Version
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,14 +29,15 @@ def test_the_committed_description_is_the_one_that_the_code_makes() -> None:
 
 def test_every_operation_of_authority_and_care_is_described() -> None:
     paths = document()["paths"]
-    assert len(paths) == 23
+    assert len(paths) == 25
     assert paths["/version"]["post"]["tags"] == ["authority", "care"]
     assert paths["/look-up"]["post"]["x-required"] is True
     assert paths["/held-back"]["post"]["x-tests-lost-without-it"] == ["FD-19"]
 
 
 def test_tests_that_are_lost_are_those_of_optional_operations_and_of_the_catalogue() -> None:
-    optional = {operation.name for operation in AUTHORITY_OPERATIONS if not operation.required}
+    operations = (*AUTHORITY_OPERATIONS, *CARE_OPERATIONS)
+    optional = {operation.name for operation in operations if not operation.required}
     assert set(LOST_WITHOUT) <= optional
     assert {name for names in LOST_WITHOUT.values() for name in names.split()} <= set(catalogue_tests())
 

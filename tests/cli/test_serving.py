@@ -95,9 +95,44 @@ def test_a_served_spine_loads_a_file_answers_a_lookup_and_ends_when_told(tmp_pat
         assert none.stdout.startswith("No CP-IS record")
         with process("care", "--url", ready["url"]) as client:
             driver = DriverClient(client["url"])
-            assert driver.call("version", Nothing(), within=5).body["operations"] == ["version", "look-up"]
+            assert driver.call("version", Nothing(), within=5).body["operations"] == [
+                "version",
+                "look-up",
+                "begin-look-up",
+                "shown",
+            ]
             reply = driver.call("look-up", LookUp(nhs_number=number, author=NURSE), within=10)
             assert (reply.status, reply.body["status"]) == (CallStatus.ANSWERED, "found")
+
+
+@pytest.mark.parametrize(("profile", "workers"), [("reliable", "1"), ("express", "1"), ("reliable", "2")])
+def test_the_service_calls_back_where_the_configuration_says(
+    tmp_path: Path, upload: Path, profile: str, workers: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    config = tmp_path / "cpis.toml"
+    config.write_text(
+        f'[[party]]\nkey = "RX7-0000001"\nods = "ZZ7"\nendpoint = "http://127.0.0.1:{port}/replies"\n'
+        f'profile = "{profile}"\n[[party.contract]]\ninteraction = "QUQI_IN010000UK14"\nretries = 1\n'
+    )
+    arguments = ["--config", str(config), "--load-upload", str(upload), "--no-tls", "--drop", str(tmp_path / "drop")]
+    with process("serve", *arguments, "--workers", workers) as ready:
+        asking = ["--url", ready["url"], "--profile", profile, "--reply-port", port, "--party", "RX7-0000001"]
+        found = run(lookup, numbers_in(upload)[0], *asking, "--format", "json")
+        assert found.exit_code == 0, found.output
+        assert LookUpResult.model_validate_json(found.stdout).status == "found"
+        nothing = run(lookup, "9990001022", *asking)
+        assert (nothing.exit_code, nothing.stdout[:15]) == (0, "No CP-IS record")
+        stranger = run(lookup, "9990001022", *asking[:-1], "RX9-9999999", "--timeout", "0.3")
+        assert (stranger.exit_code, stranger.stdout[:20]) == (1, "CP-IS status unknown")
+
+
+def test_a_party_on_another_machine_is_exit_2(tmp_path: Path) -> None:
+    config = tmp_path / "cpis.toml"
+    config.write_text('[[party]]\nkey = "RX7-0000001"\nods = "ZZ7"\nendpoint = "http://192.0.2.1/"\n')
+    result = run(serve, "--no-tls", "--config", str(config), "--drop", str(tmp_path / "drop"))
+    assert (result.exit_code, "An endpoint on another machine" in result.stderr) == (2, True)
 
 
 def test_a_number_that_may_not_be_asked_for_is_exit_1() -> None:
@@ -124,8 +159,8 @@ def test_nobody_there_is_exit_3_and_the_status_unknown() -> None:
         (serve, ["--no-tls", "--pds-unknown", "guess"], "expected learn or refuse, found guess"),
         (serve, ["--no-tls", "--config", "absent.toml"], "absent.toml"),
         (care, ["--url", "localhost:80"], "expected http://host:port"),
-        (lookup, ["9990001014", "--profile", "express"], "--profile express is not built yet"),
-        (lookup, ["9990001014", "--profile", "pigeon"], "expected sync, found pigeon"),
+        (care, ["--url", "http://127.0.0.1:1", "--profile", "pigeon"], "expected sync, reliable or express"),
+        (lookup, ["9990001014", "--profile", "pigeon"], "expected sync, reliable or express, found pigeon"),
         (lookup, ["9990001014", "--format", "xml"], "expected text or json, found xml"),
         (lookup, ["9990001014", "--setting", "emergency dept"], "Did you mean emergency department"),
         (generate, ["download", "--records", "1"], "expected upload, found download"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from cpis_cli.main import app
@@ -17,7 +18,10 @@ from cpis_reports.results import Step
 from cpis_reports.suite import DISPOSITION_WORDS
 from cpis_reports.words import Cause, Outcome, Party, Role, ScenarioOutcome, Status, Verdict, Witness
 from cpis_simulator.evidence import CONTROL, DRIVER, FILE_DROP, LOOKUP, MARK, PROBE
+from cpis_simulator.settings import TransportSettings
+from cpis_simulator.spine.weather import KINDS, MIXTURES
 from cpis_simulator.vocabulary import FileCode, RecordCode
+from cpis_steps.weather import FORMS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,6 +80,35 @@ def test_every_word_says_what_it_means_and_who_acts_next() -> None:
     tables = [rows(h) for h in re.findall(r"^#+ (.+)$", WORDS, re.MULTILINE)]
     short = [word for table in tables for word, cells in table.items() if len(cells) != 2 or "" in cells]
     assert short == []
+
+
+def test_the_page_on_weather_has_every_kind_mixture_and_form() -> None:
+    page = (ROOT / "docs" / "weather.md").read_text(encoding="utf-8")
+    kinds = re.findall(r"^\|(.*?)\|", page, re.MULTILINE)
+    assert sorted(re.findall(r"`([a-z0-9-]+)`", " ".join(kinds))) == sorted(KINDS)
+    assert set(re.findall(r"`([a-z]+)`", page.partition("Mixtures:")[2].partition(". In")[0])) == set(MIXTURES)
+    assert set(re.findall(r"^- (.+)$", page, re.MULTILINE)) == set(FORMS)
+
+
+def test_the_page_on_spine_has_every_open_choice_with_its_values_and_their_default_first() -> None:
+    page = (ROOT / "docs" / "spine.md").read_text(encoding="utf-8")
+    for key, values in re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|", page.partition("## Open choices")[2], re.MULTILINE):
+        field = TransportSettings.model_fields[key]
+        found = get_args(field.annotation) or (False, True)
+        words = values.strip().split(", ")
+        assert sorted(words) == sorted(str(v).lower() for v in found), key
+        assert words[0] == str(field.default).lower(), key
+
+
+def test_the_party_on_the_page_on_spine_is_a_right_one(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "spine.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert example
+    file = tmp_path / "cpis.toml"
+    file.write_text(example[1], encoding="utf-8")
+    [own] = [p for p in load_config(file).parties() if p.key == "RX7-0000001"]
+    contract = own.contract("QUQI_IN010000UK14")
+    assert contract is not None
+    assert (contract.terms.retries, contract.terms.ack_requested) == (3, "always")
 
 
 def commands() -> dict[str, Any]:
@@ -157,3 +190,32 @@ def test_no_link_leads_nowhere(page: Path) -> None:
     prose = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
     links = re.findall(r"\]\(([^)#:]+)\)", prose)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_templates_for_build_servers_run_doctor_before_the_run_and_keep_the_report() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    actions, gitlab = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    steps = actions["jobs"]["cpis"]["steps"]
+    lines = [step.get("run", "") for step in steps]
+    assert [line.split()[1] for line in lines if line.startswith("cpis ")] == ["doctor", "run"]
+    assert steps[-1]["if"] == "always()"
+    assert [line.split()[1] for line in gitlab["cpis"]["script"] if line.startswith("cpis ")] == ["doctor", "run"]
+    assert gitlab["cpis"]["artifacts"]["when"] == "always"
+    [jenkins] = re.findall(r"```groovy\n(.*?)```", page, re.DOTALL)
+    assert jenkins.index("cpis doctor") < jenkins.index("cpis run") < jenkins.index("archiveArtifacts")
+    assert jenkins.count("{") == jenkins.count("}")
+
+
+def test_the_page_on_configuration_shows_secrets_as_they_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    text = example.replace(
+        "[system_under_test.driver]\n", '[system_under_test.driver]\nurl = "http://127.0.0.1:{port}"\n'
+    )
+    text = text.replace(
+        "[system_under_test.start.environment]",
+        '[system_under_test.start]\nkind = "process"\ncommand = "casebook"\n[system_under_test.start.environment]',
+    )
+    (tmp_path / "cpis.toml").write_text(text, encoding="utf-8")
+    under_test = load_config(tmp_path / "cpis.toml").system_under_test
+    assert under_test.driver.token is not None and under_test.driver.token.env == "CASEBOOK_TOKEN"

@@ -195,6 +195,30 @@ def test_a_diagram_draws_messages_and_steps_and_leaves_out_answers_of_drivers() 
     assert diagram([]) is None
 
 
+def test_a_diagram_shows_both_legs_of_a_lookup_and_the_weather() -> None:
+    def record(seq: int, **headers: str) -> Record:
+        sender, receiver = ("care", "service") if seq % 2 else ("service", "care")
+        return Record(seq, "", 0.0, "s", "lookup", sender, receiver, headers)
+
+    drawn = diagram(
+        [
+            record(1, phase="request"),
+            record(2, phase="response", status="202", weather="wrong-reference by chance, payload altered"),
+            record(4, phase="reply"),
+            record(5, phase="reply-answer", status="500"),
+            record(6, phase="given-up"),
+        ]
+    )
+    assert drawn is not None
+    assert [row.label for row in drawn.rows] == [
+        "query",
+        "answer 202 (wrong-reference by …",
+        "reply",
+        "answer 500",
+        "reply given up",
+    ]
+
+
 def test_junit_tells_failed_undecided_and_not_tested_apart(make: Any) -> None:
     failed = make.scenario("one", make.attempt(make.check(outcome="fail", findings=["9990001030 \x00 is gone"])))
     stopped = make.scenario("two", make.attempt(stop=Stop(cause="not-reached", reason="down"), steps="not-run"))
@@ -212,3 +236,14 @@ def test_junit_tells_failed_undecided_and_not_tested_apart(make: Any) -> None:
     assert failure is not None and error is not None
     assert failure.get("message") == "•••••••030 \ufffd is gone"
     assert (error.get("type"), error.get("message")) == ("not-reached", "down")
+
+
+def test_the_check_of_doctor_that_explains_a_verdict_stands_beside_it(bundle: Path) -> None:
+    read = read_bundle(bundle)
+    told = [s.model_copy(update={"outcome": "inconclusive", "doctor": "drop-root"}) for s in read.results.scenarios]
+    verdicts = [v.model_copy(update={"reason": "why", "doctor": "authority-name"}) for v in read.results.requirements]
+    results = read.results.model_copy(update={"scenarios": told, "requirements": verdicts})
+    text = " ".join(Page(render_html(results, read.evidence)).text.split())
+    assert "Explained by the check drop-root of cpis doctor." in text
+    assert "Explained by the check authority-name of cpis doctor." in text
+    assert "cpis doctor" not in Page(render_html(read.results, read.evidence)).text

@@ -153,8 +153,13 @@ def test_a_suite_that_was_trimmed_is_named(bundle: Path) -> None:
     results = read_results(bundle)
     call = CalledFor(test="FD-24", check="made-number-in-file", party="authority", requirements=["CPIS-UPL-001"])
     known = Suite(
-        called_for=[*results.suite.called_for, call],
-        scenarios={"FD-24": ["file_drop/load/large"], "LK-01": ["lookup/a/b"]},
+        called_for=[
+            *results.suite.called_for,
+            call,
+            CalledFor(test="MF-01", check="query-obeys-msg-003", party="care", requirements=[], scenario="form/care/*"),
+        ],
+        # Neither the test nor the scenario of the last two judges an authority.
+        scenarios={"FD-24": ["file_drop/load/large"], "LK-01": ["lookup/a/b"], "MF-01": ["form/care/query"]},
     )
     assert verify(bundle, suite=known) == [
         "suite: FD-24 calls for made-number-in-file to show CPIS-UPL-001, the record does not",

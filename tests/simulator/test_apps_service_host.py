@@ -50,7 +50,7 @@ def test_a_loaded_upload_is_found_and_its_authority_told_who_looked(host: Servic
     assert [code.code for code in acknowledgement.file_codes] == ["CPF02"]
     ready = host.serve()
     assert ready["event"] == "ready"
-    assert set(ready) == {"event", "url", "control_url", "control_token", "drop"}
+    assert set(ready) == {"event", "url", "control_url", "control_token", "directory_url", "drop"}
     result = CareHost(str(ready["url"]), 5).look_up(LookUp(nhs_number=NUMBER, author=NURSE))
     assert (result.status, [plan.start.isoformat() for plan in result.plans]) == ("found", ["2025-11-01"])
     response = host.node.drop.folders["Z99"].response

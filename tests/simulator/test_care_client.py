@@ -161,6 +161,7 @@ def unusable(question: Question) -> dict[str, tuple[int, bytes]]:
         "the service reports a fault: 206 Routing": (500, encode_soap_fault(206, "Routing")),
         "the answer is about another NHS number": (200, enveloped(answer(nhs_number="9990001022"), envelope)),
         "the answer belongs to another query": (200, enveloped(answer(), other)),
+        "the answer has a negative total": (200, enveloped(answer(total_records=-1), envelope)),
         "the answer cannot be read": (200, b"<html>"),
         "HTTP status 503": (503, b"Service Unavailable"),
         "HTTP status 202": (202, b""),

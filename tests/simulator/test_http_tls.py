@@ -20,14 +20,12 @@ from cpis_simulator.transport.http_client import TimedOut, TlsFailed, post
 from cpis_simulator.transport.http_connection import TLS_PEER
 from cpis_simulator.transport.http_server import HttpServer
 from cpis_simulator.transport.tls import (
-    Certificate,
     ClientTls,
     HandshakeFailure,
     ServerTls,
     TlsPeer,
     TlsVersion,
     client_context,
-    is_named,
 )
 
 
@@ -207,20 +205,6 @@ def test_a_key_of_another_certificate_is_told(certs: Mapping[str, Path]) -> None
 def test_clients_must_be_judged_by_some_authority(certs: Mapping[str, Path]) -> None:
     with pytest.raises(ConfigError, match="no authority is named"):
         HttpServer(who, tls=ServerTls(certs["server"], certs["server"].with_suffix(".key")))
-
-
-@pytest.mark.parametrize(
-    ("names", "fqdn", "named"),
-    [
-        (("care.example.test",), "CARE.example.test.", True),
-        (("*.example.test",), "care.example.test", True),
-        (("*.example.test",), "a.care.example.test", False),
-        (("elsewhere.example.test",), "care.example.test", False),
-        ((), "care.example.test", False),
-    ],
-)
-def test_a_certificate_is_that_of_a_host_by_its_names(names: tuple[str, ...], fqdn: str, named: bool) -> None:
-    assert is_named(Certificate("", names, ""), fqdn) is named
 
 
 # Those who keep others waiting.

@@ -2,29 +2,36 @@
 
 import pytest
 
-from cpis_simulator.care.client import Question, prepare
+from cpis_simulator.codecs.query import transmission_of
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import QUERY_ACTION, decode_soap, decode_soap_fault
 from cpis_simulator.model import AnswerMessage, Coded, NoRecord, Refusal
 from cpis_simulator.settings import DataSettings
-from cpis_simulator.spine.synchronous import HttpAnswer, SynchronousExchange, oversize_fault
+from cpis_simulator.spine.answers import HttpAnswer, oversize_fault
+from cpis_simulator.spine.intake import Incoming
 from cpis_simulator.vocabulary import OID_FAULT
-from tests.simulator.lookup_examples import CHILD, NOW, answer, ids, looked_up, no_record, now
+from tests.simulator.lookup_examples import CHILD, answer, no_record
 from tests.simulator.lookup_examples import ToldService as Service
+from tests.simulator.spine_examples import Spine, soap_request
+
+SPINE, CARE = "999999000001", "999999000101"
 
 
 def request(nhs_number: str = CHILD) -> bytes:
-    question = prepare(looked_up(nhs_number=nhs_number), now=NOW, ids=ids())
-    assert isinstance(question, Question)
-    return question.body
+    return soap_request(nhs_number).body
 
 
 def exchange(
-    body: bytes, service: Service, *, soap_action: str | None = QUERY_ACTION, content_type: str = "text/xml"
+    body: bytes,
+    service: Service,
+    *,
+    soap_action: str | None = QUERY_ACTION,
+    content_type: str = "text/xml",
+    data: DataSettings | None = None,
+    **choices: object,
 ) -> HttpAnswer:
-    return SynchronousExchange(DataSettings()).handle(
-        body, content_type=content_type, soap_action=soap_action, now=now, ids=ids(), answer=service.answer
-    )
+    spine = Spine(service, data=data, **choices)
+    return spine.post(Incoming("/sync-service", content_type, soap_action, body))
 
 
 def refused(body: bytes) -> Refusal:
@@ -75,11 +82,6 @@ def test_without_a_known_soap_action_the_service_is_not_supported(action: str | 
 
 def test_a_quoted_soap_action_is_taken() -> None:
     assert exchange(request(), Service(answer()), soap_action=f'"{QUERY_ACTION}"').outcome == "found"
-
-
-def test_a_multipart_request_is_told_that_its_profile_is_not_offered() -> None:
-    code, description = faulted(request(), content_type='multipart/related; boundary="x"')
-    assert (code, description) == ("101", "The asynchronous ebXML profiles are not offered here")
 
 
 @pytest.mark.parametrize(
@@ -134,16 +136,24 @@ def test_a_number_outside_the_test_range_never_reaches_the_service(number: str) 
 
 def test_another_test_range_can_be_named() -> None:
     service = Service(answer())
-    other_range = SynchronousExchange(DataSettings(test_number_prefix="000"))
-    given = other_range.handle(
-        request("0000000000"),
-        content_type="text/xml",
-        soap_action=QUERY_ACTION,
-        now=now,
-        ids=ids(),
-        answer=service.answer,
-    )
+    given = exchange(request("0000000000"), service, data=DataSettings(test_number_prefix="000"))
     assert given.outcome == "found"
+
+
+@pytest.mark.parametrize(("oddity", "sender", "receiver"), [(False, SPINE, CARE), (True, CARE, SPINE)])
+def test_the_systems_inside_no_record_are_swapped_unless_spines_oddity_is_wanted(
+    oddity: bool, sender: str, receiver: str
+) -> None:
+    service = Service(no_record("0B1D5C10-7A2E-4C55-9D01-000000000002"))
+    message = decode_soap(exchange(request(), service, asid_oddity=oddity).body)
+    assert (message.sender_asid, message.receiver_asid) == (SPINE, CARE)
+    inside = transmission_of(message.body_element)
+    assert (inside.sender_asid, inside.receiver_asid) == (sender, receiver)
+
+
+def test_the_oddity_is_one_of_no_record_alone() -> None:
+    message = decode_soap(exchange(request(), Service(answer()), asid_oddity=True).body)
+    assert transmission_of(message.body_element).sender_asid == SPINE
 
 
 def test_an_oversize_body_is_answered_413_with_a_fault() -> None:

@@ -238,7 +238,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
     World(url).close()
     with sqlite3.connect(tmp_path / "world.db") as database:
         database.execute("UPDATE meta SET value = '0'")
-    with pytest.raises(ConfigError, match=r"another version .*expected 1, found 0.*remove this one"):
+    with pytest.raises(ConfigError, match=r"another version .*expected 2, found 0.*remove this one"):
         World(url)
 
 

@@ -56,10 +56,16 @@ def test_two_scenarios_of_one_name_are_told_because_one_would_never_be_played(tm
         ("@CPIS-QRY-999", "@CPIS-QRY-999 is no requirement"),
         ("@LK-01 @LK-02", "more than one catalogue test: LK-01, LK-02"),
         ("@file_drop", "unknown tag @file_drop"),
+        ("@weather-hail", "unknown tag @weather-hail"),
     ],
 )
 def test_a_wrong_tag_is_told(tmp_path: Path, tags: str, problem: str) -> None:
     assert problems(tmp_path, GOOD.replace("@lookup", tags)) == [f"lookup/own.feature:4: {problem}"]
+
+
+@pytest.mark.parametrize("tag", ["weather-late-reply", "weather-drizzle"])
+def test_a_kind_of_weather_and_a_mixture_are_tags(tmp_path: Path, tag: str) -> None:
+    assert problems(tmp_path, GOOD.replace("@lookup", f"@lookup @{tag}")) == []
 
 
 def test_a_scenario_without_an_event_is_told(tmp_path: Path) -> None:

@@ -26,6 +26,15 @@ def test_a_scenario_is_for_the_roles_that_its_test_judges() -> None:
     assert not is_for(of_test("FD-01"), "care")
 
 
+def test_a_test_that_judges_several_roles_gives_each_its_own_scenarios() -> None:
+    # MF-01 judges the form of uploads and of queries, each in a scenario of its own.
+    roles = {s.id.split("/")[1]: s for s in suite() if s.test == "MF-01"}
+    assert {name: [r for r in ("authority", "care") if is_for(s, r)] for name, s in roles.items()} == {
+        "authority": ["authority"],
+        "care": ["care"],
+    }
+
+
 def test_a_scenario_without_a_catalogue_test_is_for_everybody(tmp_path: Path) -> None:
     [own] = read_feature(write_feature(tmp_path, GOOD))
     assert [is_for(own, role) for role in ("authority", "care", "service")] == [True, True, True]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cpis_reports.checks.exchanges import lookups, queries
 from cpis_reports.checks.reading import answered
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
-from cpis_reports.checks.service import exchanges
-from cpis_simulator.evidence import Evidence
+from cpis_simulator.evidence import BY_CHANCE, Evidence, Record
 from cpis_simulator.model import PersonAuthor
 from cpis_simulator.nhs_number import is_valid, masked
+from cpis_simulator.rules.judge import judge
+from cpis_simulator.vocabulary import MessageKind
 
 
 @check(
@@ -23,11 +25,10 @@ from cpis_simulator.nhs_number import is_valid, masked
 )
 def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
     """The query asks for the one number, with an event id, a time and one complete author."""
-    made = exchanges(evidence, nhs_number)
+    made = [found for found in lookups(evidence) if found.query.query.nhs_number == nhs_number]
     if not made:
         return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
-    request, message, _, _ = made[-1]
-    query, findings = message.query, []
+    request, query, findings = made[-1].request, made[-1].query.query, []
     if not is_valid(query.nhs_number):
         findings.append("the number's check digit is wrong")
     author = query.author
@@ -43,7 +44,11 @@ def query_is_complete(evidence: Evidence, *, nhs_number: str) -> Judgement:
 @check("flag-fits-setting", judges="care", requirements=("CPIS-QRY-008",), witness="wire")
 def flag_fits_setting(evidence: Evidence, *, nhs_number: str, silent: bool, event_ids: list[str]) -> Judgement:
     """Scheduled settings send accessEventType false, unscheduled ones true or nothing."""
-    made = {m.query.event_id: (r, m) for r, m, _, _ in exchanges(evidence, nhs_number)}
+    made = {
+        found.query.query.event_id: (found.request, found.query)
+        for found in lookups(evidence)
+        if found.query.query.nhs_number == nhs_number
+    }
     if missing := [e for e in event_ids if e not in made]:
         return undecided("not-reached", f"{len(missing)} lookup(s) never left")
     wrong = [made[e][0] for e in event_ids if made[e][1].query.is_silent() != silent]
@@ -52,10 +57,34 @@ def flag_fits_setting(evidence: Evidence, *, nhs_number: str, silent: bool, even
     return passed("wire", *(made[e][0] for e in event_ids))
 
 
+def shown_plans(answer: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The plans that are shown, in a form that can be compared."""
+    return sorted(
+        (p["authority"], p["plan_type"], p["start"], str(p.get("end")), str(p.get("about"))) for p in answer["plans"]
+    )
+
+
+def wanted_plans(plans: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The plans that should be shown, in the same form."""
+    return sorted((p["name"], p["plan_type"], p["start"], str(p["end"]), p["about"]) for p in plans)
+
+
+def _by_chance(evidence: Evidence, nhs_number: str, answer: dict[str, Any], *seen: Record) -> Judgement | None:
+    """Nothing can be said where weather that was drawn at random kept the answer away, and the product says so."""
+    made = [found for found in lookups(evidence) if found.query.query.nhs_number == nhs_number]
+    met = [w for w in (made[-1].weather if made else ()) if w.endswith(BY_CHANCE)]
+    if met and answer.get("status") == "unknown":
+        return undecided("harness", f"the lookup met the harness's own weather ({met[0]})", *seen, witness="product")
+    return None
+
+
 @check(
     "plans-shown",
     judges="care",
-    requirements=("CPIS-UI-001", "CPIS-UI-002", "CPIS-UI-006", "CPIS-DAT-001", "CPIS-DAT-022", "CPIS-RSP-009"),
+    requirements=(
+        *("CPIS-UI-001", "CPIS-UI-002", "CPIS-UI-006", "CPIS-DAT-001", "CPIS-DAT-022", "CPIS-RSP-009"),
+        *("CPIS-MSG-002", "CPIS-MSG-003"),
+    ),
     witness="product",
 )
 def plans_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]]) -> Judgement:
@@ -64,10 +93,9 @@ def plans_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, An
     if not shown:
         return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
     record, answer = shown[-1]
-    found = sorted(
-        (p["authority"], p["plan_type"], p["start"], str(p.get("end")), p.get("about")) for p in answer["plans"]
-    )
-    wanted = sorted((p["name"], p["plan_type"], p["start"], str(p["end"]), p["about"]) for p in plans)
+    if weather := _by_chance(evidence, nhs_number, answer, record):
+        return weather
+    found, wanted = shown_plans(answer), wanted_plans(plans)
     if found != wanted:
         return failed("product", f"expected {wanted}, found {found}", record)
     telephones = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer["plans"]}
@@ -84,8 +112,30 @@ def no_record_shown(evidence: Evidence, *, nhs_number: str) -> Judgement:
     if not shown:
         return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
     record, answer = shown[-1]
+    if weather := _by_chance(evidence, nhs_number, answer, record):
+        return weather
     if answer.get("status") != "no-record" or answer.get("plans"):
         return failed("product", f"expected no-record, found {answer.get('status')}", record)
     if "safe" in str(answer.get("text", "")).casefold() and "not" not in str(answer.get("text", "")).casefold():
         return failed("product", "the text reads as a sign of safety", record)
     return passed("product", record)
+
+
+def _register_form_check(rule: str) -> None:
+    """One check a rule, so that a query that breaks one is not said to break its neighbours."""
+
+    @check(f"query-obeys-{rule.removeprefix('CPIS-').lower()}", judges="care", requirements=(rule,), witness="wire")
+    def query_obeys(evidence: Evidence, *, nhs_number: str) -> Judgement:
+        """The query about the number does not break this rule of message form."""
+        asked = [found for found in queries(evidence) if found[1].find(nhs_number.encode()) >= 0]
+        if not asked:
+            return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
+        record, payload = asked[-1]
+        broken = [f for f in judge(payload, MessageKind.QUERY).findings if f.rule == rule and f.severity == "error"]
+        if broken:
+            return failed("wire", "; ".join(f"{f.rule}: {f.message}" for f in broken[:3]), record)
+        return passed("wire", record)
+
+
+for _number in (3, 4, 5, 6, 7, 8, 11):
+    _register_form_check(f"CPIS-MSG-{_number:03}")

@@ -4,49 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from cpis_reports.checks.exchanges import lookups_of
 from cpis_reports.checks.reading import (
     acknowledgements,
     code_for,
     delivered_access,
     failed_numbers,
     file_with,
-    lookups,
     notifications,
     others_in,
     uploads,
 )
 from cpis_reports.checks.registry import Judgement, check, failed, passed, undecided
 from cpis_simulator.codecs.inactive_notification import decode_inactive_notification
-from cpis_simulator.codecs.query import decode_query
-from cpis_simulator.codecs.reply import decode_reply
-from cpis_simulator.codecs.soap import decode_soap
-from cpis_simulator.errors import DecodeError
 from cpis_simulator.evidence import FILE_DROP, Evidence, Record
-from cpis_simulator.model import AnswerMessage, NoRecord, QueryMessage, Reply
+from cpis_simulator.model import AnswerMessage, NoRecord
 from cpis_simulator.nhs_number import masked
-
-
-def exchanges(evidence: Evidence, nhs_number: str) -> list[tuple[Record, QueryMessage, Record | None, Reply | None]]:
-    """Lookups of a number: request, query, response and reply; the last two None where none could be read."""
-    found = []
-    for phases in lookups(evidence).values():
-        request = phases.get("request")
-        if request is None:
-            continue
-        try:
-            query = decode_query(decode_soap(evidence.body(request)).body_element)
-        except DecodeError:
-            continue
-        if query.query.nhs_number != nhs_number:
-            continue
-        response, reply = phases.get("response"), None
-        if response is not None:
-            try:
-                reply = decode_reply(decode_soap(evidence.body(response)).body_element)
-            except DecodeError:
-                reply = None
-        found.append((request, query, response, reply))
-    return found
 
 
 @check(
@@ -116,11 +89,11 @@ def acknowledged_once(
 )
 def answer_holds(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]], lookups_made: int) -> Judgement:
     """Each lookup of the number is answered with exactly these plans, each with its authority and telephones."""
-    made = exchanges(evidence, nhs_number)
+    made = lookups_of(evidence, nhs_number)
     if len(made) < lookups_made:
         return undecided("not-reached", f"expected {lookups_made} lookups of {masked(nhs_number)}, found {len(made)}")
-    where = [r for request, _, response, _ in made for r in (request, response) if r]
-    for _, _, _, reply in made:
+    where = [record for looked_up in made for record in looked_up.records()]
+    for reply in (looked_up.reply for looked_up in made):
         if not isinstance(reply, AnswerMessage):
             return failed("wire", f"expected an answer with plans, found {type(reply).__name__}", *where)
         answer = reply.answer
@@ -147,14 +120,14 @@ def answer_holds(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, A
 )
 def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
     """The lookup is answered by a failed query, not by an empty answer."""
-    made = exchanges(evidence, nhs_number)
+    made = lookups_of(evidence, nhs_number)
     if not made:
         return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
-    request, _, response, reply = made[-1]
-    where = [r for r in (request, response) if r]
-    if not isinstance(reply, NoRecord):
-        return failed("wire", f"expected 'No Records Found', found {type(reply).__name__}", *where)
-    return passed("wire", *where)
+    last = made[-1]
+    if not isinstance(last.reply, NoRecord):
+        found = type(last.reply).__name__
+        return failed("wire", f"expected 'No Records Found', found {found}", last.records())
+    return passed("wire", last.records())
 
 
 @check(
@@ -168,7 +141,7 @@ def access_notified(
 ) -> Judgement:
     """Each access is in exactly one notification to the authority, with the query's author, time and number."""
     where: list[Record] = []
-    made = {message.query.event_id for _, message, _, _ in exchanges(evidence, nhs_number)}
+    made = {looked_up.query.query.event_id for looked_up in lookups_of(evidence, nhs_number)}
     for access in accesses:
         told = [r for r, n in notifications(evidence, authority) for g in n.groups for a in g.accesses
                 if a.event_id == access["event_id"]]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,14 +128,27 @@ def label(record: Record) -> str:
     if record.channel == FILE_DROP:
         return f"{headers.get('kind', 'file')} {headers.get('name', '')}".strip()
     if record.channel == LOOKUP:
-        if headers.get("phase") == "response":
-            return f"answer {headers.get('status', '')}".strip()
-        if headers.get("phase") == "handshake":
-            return f"refused: {headers.get('reason', '')}"
-        return "query"
+        return _of_an_exchange(headers)
     if record.channel == DRIVER and headers.get("phase") == "response":
         return f"{headers.get('operation', '')}: {headers.get('status', '')}"
     return headers.get("operation", record.channel)
+
+
+def _of_an_exchange(headers: Mapping[str, str]) -> str:
+    """What a part of a lookup is, and the weather that we made for it."""
+    match headers.get("phase"):
+        case "response" | "reply-answer":
+            said = f"answer {headers.get('status', '')}".strip()
+        case "handshake":
+            said = f"refused: {headers.get('reason', '')}"
+        case "reply":
+            said = "reply"
+        case "given-up":
+            said = "reply given up"
+        case _:
+            said = "query"
+    weather = headers.get("weather", "").partition(",")[0]
+    return f"{said} ({weather})" if weather else said
 
 
 def _short(text: str) -> str:

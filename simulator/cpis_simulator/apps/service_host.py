@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cpis_simulator.apps.control import control_app
+from cpis_simulator.apps.directory_api import BASE_PATH, directory_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.mesh_endpoint import TOO_LARGE, MeshEndpoint
@@ -19,18 +21,18 @@ from cpis_simulator.apps.operations import MAX_BODY
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
-from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.directory import TERMS, Party, RegisteredAuthority, default_parties
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
 from cpis_simulator.evidence import LOOKUP
 from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, interop_mailboxes, mailbox_of
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
-from cpis_simulator.spine.synchronous import oversize_fault
+from cpis_simulator.spine.answers import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
 from cpis_simulator.transport.http_bodies import BodyFile
 from cpis_simulator.transport.http_server import HttpServer
-from cpis_simulator.transport.tls import HandshakeFailure, ServerTls
+from cpis_simulator.transport.tls import ClientTls, HandshakeFailure, ServerTls, client_context
 from cpis_simulator.vocabulary import FileCode
 
 LOG: Final = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ CONTROL_THREADS: Final = 4
 MESH_THREADS: Final = 8
 MESH_BODY_S: Final = 600.0
 """A hundred megabytes may take a while."""
+DIRECTORY_THREADS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Places:
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int = 0
+    directory_port: int = 0
     tls: ServerTls | None = None
     mesh_port: int | None = None
     mesh_seed: Literal["none", "interop"] = "none"
@@ -71,18 +75,20 @@ class Share:
     """What one of several processes on the same store and ports does; the first does what only one can do.
 
     Attributes:
-        number: Counted from 0; the first serves the folders and the control API.
+        number: Counted from 0; the first serves the folders, the directory and the control API.
         of: How many there are.
         token: Of the control API; None to make one.
+        is_anew: It takes the place of one that has ended, beside others that go on.
     """
 
     number: int = 0
     of: int = 1
     token: str | None = None
+    is_anew: bool = False
 
     @property
     def is_first(self) -> bool:
-        """It serves the folders and the control API."""
+        """It serves the folders, the directory and the control API."""
         return self.number == 0
 
     @property
@@ -99,6 +105,7 @@ class ServiceHost:
         authorities: Who may share.
         places: Ports, folders and store.
         share: Of the work, where several processes do it.
+        parties: Care systems of the directory, beside those that are always there.
 
     Raises:
         StartError: A port, folder or store cannot be had.
@@ -110,6 +117,7 @@ class ServiceHost:
         authorities: Sequence[RegisteredAuthority],
         places: Places,
         share: Share = Share(),
+        parties: Sequence[Party] = (),
     ) -> None:
         """Bind the ports and open the store and the folders; requests are answered after `serve`."""
         self._settings = settings
@@ -131,14 +139,19 @@ class ServiceHost:
                 serves_folders=share.is_first,
                 serves_mesh=places.mesh_port is not None,
                 mailboxes=interop_mailboxes() if places.mesh_seed == "interop" else (),
+                parties=(*_bundled_parties(settings, places), *parties),
+                tls=_reply_context(places.tls),
             )
             undo.callback(self.node.stop)
             self._endpoint = self._listen(places, journal)
             undo.callback(self._endpoint.stop)
+            self.node.listens_at(self._endpoint.url)
             self._control = self._listen_for_control(places) if share.is_first else None
-            if self._control is not None:
-                undo.callback(self._control.stop)
-            self.node.start()
+            self._directory = self._listen_for_directory(places) if share.is_first else None
+            for server in (self._control, self._directory):
+                if server is not None:
+                    undo.callback(server.stop)
+            self.node.start(adopts_replies=share.is_first and not share.is_anew)
             self._mesh = self._listen_for_mesh(places)
             if self._mesh is not None:
                 undo.callback(self._mesh.stop)
@@ -146,12 +159,15 @@ class ServiceHost:
 
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
         endpoint = LookUpEndpoint(self.node, self._settings, journal, now=self.node.now, ids=new_id)
-        refusal = oversize_fault(self._settings.transport.max_body)
+        transport = self._settings.transport
+        refusal = oversize_fault(transport.max_body)
         return HttpServer(
             endpoint,
             host=places.host,
             port=places.port,
-            limits=self._settings.transport,
+            limits=transport,
+            # With another status than 413 the endpoint itself refuses; only far larger ones are not even read.
+            max_body=transport.max_body if transport.oversize == "413" else 4 * transport.max_body,
             too_large=(refusal.content_type, refusal.body),
             tls=places.tls,
             shares_port=self._share.has_others,
@@ -188,6 +204,21 @@ class ServiceHost:
             tls=tls,
             bodies=lambda: BodyFile(coming),
         )
+
+    def _listen_for_directory(self, places: Places) -> HttpServer:
+        return HttpServer(
+            directory_app(self.node.directory, self._settings.transport.time_scale),
+            host=places.host,
+            port=places.directory_port,
+            limits=self._settings.transport,
+            threads=DIRECTORY_THREADS,
+            shares_port=self._share.has_others,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients reach the lookup endpoint."""
+        return self._endpoint.url
 
     def load_upload(self, path: Path) -> Acknowledgement:
         """Have a file stored as if its authority had dropped it; its acknowledgement stands in that folder then.
@@ -248,15 +279,18 @@ class ServiceHost:
         """
         self._endpoint.start()
         ready: dict[str, object] = {"event": "ready", "url": self._endpoint.url}
-        if self._control is None:
+        if self._control is None or self._directory is None:
             return ready
         self._control.start()
         if self._mesh is not None:
             self._mesh.start()
             ready["mesh"] = self._mesh_facts(self._mesh.url)
+        self._directory.start()
+        ready["directory_url"] = self._directory.url + BASE_PATH
         return ready | {
             "control_url": self._control.url,
             "control_token": self.token,
+            "directory_url": self._directory.url + BASE_PATH,
             "drop": {ods: str(folders.upload.parent) for ods, folders in self.node.drop.folders.items()},
         }
 
@@ -274,6 +308,17 @@ class ServiceHost:
     def stop(self) -> None:
         """Finish what is being done, in the order: MESH, control, endpoint, folders and store, evidence."""
         self._parts.close()
+
+
+def _bundled_parties(settings: Settings, places: Places) -> Sequence[Party]:
+    """The care systems that are always there, where they take replies as the service takes queries."""
+    scheme = "http" if places.tls is None else "https"
+    return default_parties(scheme, TERMS[settings.transport.reply_profile])
+
+
+def _reply_context(tls: ServerTls | None) -> ssl.SSLContext | None:
+    """Our side of TLS where we call a client back: the same certificate, the same authorities."""
+    return client_context(ClientTls(tls.certificate, tls.key, tls.client_ca)) if tls is not None else None
 
 
 def _keeper_of_refusals(journal: Journal | None) -> Callable[[HandshakeFailure, str], None] | None:

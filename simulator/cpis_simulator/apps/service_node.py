@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cpis_simulator.apps.file_drop import FileDrop
 from cpis_simulator.apps.operations import OperationRefused, offered
+from cpis_simulator.apps.reply_sender import ReplySender
+from cpis_simulator.apps.world_desk import SetupMemory, WorldDesk
 from cpis_simulator.codecs.access_notification import encode_access_notification
 from cpis_simulator.codecs.inactive_notification import encode_inactive_notification
-from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.directory import Directory, Party, RegisteredAuthority, spine_party
 from cpis_simulator.driving import (
     AuthorityIdentity,
     Deliver,
@@ -30,16 +34,24 @@ from cpis_simulator.driving import (
     Held,
     HoldNotifications,
     Nothing,
+    PartyList,
+    PartyState,
     PdsPerson,
     PreviousName,
+    PutParties,
     PutPeople,
+    ReplyList,
+    ReplyState,
     Reset,
     RetireNumbers,
+    Script,
     ServiceClock,
     SetPds,
     Silence,
     Version,
+    Weather,
 )
+from cpis_simulator.errors import ConfigError
 from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import notification_name, response_name
 from cpis_simulator.model import QueryMessage, Reply
@@ -49,6 +61,9 @@ from cpis_simulator.service.notifications import Notice, access_notifications, i
 from cpis_simulator.service.pds import TEST_PEOPLE, Person, PersonName
 from cpis_simulator.service.register import Holding
 from cpis_simulator.settings import Settings
+from cpis_simulator.spine.delivery import Standing
+from cpis_simulator.spine.parties import party_of
+from cpis_simulator.spine.weather import kinds_of, resolved
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.session import Session
 from cpis_simulator.store.world import World
@@ -57,6 +72,7 @@ from cpis_simulator.vocabulary import MessageKind
 PRODUCT: Final = "CP-IS harness, mock Spine"
 WINDOW: Final = timedelta(hours=24)
 _DELIVER_S: Final = 10.0
+T = TypeVar("T")
 
 
 class ServiceNode:
@@ -73,6 +89,8 @@ class ServiceNode:
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
         serves_mesh: It does so by MESH, too.
         mailboxes: Of MESH, beside those of CP-IS.
+        parties: The configured part of the directory, without the service itself.
+        tls: Our side of TLS where replies go to an `https` address.
     """
 
     def __init__(
@@ -88,6 +106,8 @@ class ServiceNode:
         serves_folders: bool = True,
         serves_mesh: bool = False,
         mailboxes: Sequence[Mailbox] = (),
+        parties: Sequence[Party] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Open the store; `start` opens the folders."""
         self._settings = settings
@@ -102,18 +122,31 @@ class ServiceNode:
             mail_now=self.now if serves_mesh and serves_folders else None, mailboxes=mailboxes,
         )  # fmt: skip
         self._serves_folders = serves_folders
+        self._parties = tuple(parties)
+        self._setup = SetupMemory(parties, settings.transport)
+        self.sender = ReplySender(self.world, journal, settings.transport, real_now, tls)
 
-    def start(self) -> None:
+    def listens_at(self, url: str) -> None:
+        """The address of the lookup endpoint is known: the directory publishes it."""
+        self._setup.parties = (spine_party(url, self._settings.transport), *self._parties)
+        self._setup.forget()
+
+    def start(self, *, adopts_replies: bool = True) -> None:
         """Begin to work.
+
+        Args:
+            adopts_replies: No other process sends replies of this store yet.
 
         Raises:
             StartError: When a folder cannot be used, or another endpoint serves the drop root.
         """
         if self._serves_folders:
             self.drop.start()
+        self.sender.start(adopts=adopts_replies)
 
     def stop(self) -> None:
         """Finish what is being done and let go of everything."""
+        self.sender.stop()
         if self._serves_folders:
             self.drop.stop()
         self.world.close()
@@ -125,26 +158,50 @@ class ServiceNode:
 
     # The lookup.
 
+    @contextmanager
+    def desk(self, exchange: str = "", scenario: str | None = None) -> Iterator[WorldDesk]:
+        """A transaction for one exchange: all that comes of it, or on an exception nothing.
+
+        Args:
+            exchange: Id of its evidence.
+            scenario: Whose evidence that is.
+        """
+        with self.world.write() as session:
+            desk = WorldDesk(
+                session, self._setup.read(session), self.sender, self._answer, self._real_now, exchange, scenario
+            )
+            yield desk
+        if desk.reserved:
+            self.sender.reserve(desk.reserved)
+        if desk.notified:
+            self.drop.wake_delivery()
+
+    def release(self, rows: Iterable[int]) -> None:
+        """The answer before these replies has left: they may go."""
+        self.sender.release(rows)
+
     def answer(self, message: QueryMessage) -> Reply:
-        """Answer a query that has passed the checks of its form; tell the authorities of it.
+        """Answer a query that has passed the checks of its form; tell the authorities of it."""
+        with self.desk() as desk:
+            return desk.answer(message)
+
+    def _answer(self, session: Session, message: QueryMessage) -> tuple[Reply, bool]:
+        """Answer a query within a transaction, and say whether somebody is to be told of it.
 
         Answer, access and notification are one transaction: there is none without the others.
         """
-        with self.world.write() as session:
-            now = self._now(session)
-            outcome = look_up(message, session, settings=self._settings, now=now, ids=self._ids)
-            if outcome.query is not None:
-                session.add_query(outcome.query)
-            # Records of an authority that is registered no more have nobody to be told.
-            notices = [n for n in outcome.notices if n.recipient.ods_code in self._authorities]
-            if session.state().held:
-                for waiting in notices:
-                    session.add_notice(waiting, now)
-            else:
-                self._send(session, notices, now)
-        if notices:
-            self.drop.wake_delivery()
-        return outcome.reply
+        now = self._now(session)
+        outcome = look_up(message, session, settings=self._settings, now=now, ids=self._ids)
+        if outcome.query is not None:
+            session.add_query(outcome.query)
+        # Records of an authority that is registered no more have nobody to be told.
+        notices = [n for n in outcome.notices if n.recipient.ods_code in self._authorities]
+        if session.state().held:
+            for waiting in notices:
+                session.add_notice(waiting, now)
+        else:
+            self._send(session, notices, now)
+        return outcome.reply, bool(notices)
 
     def _send(self, session: Session, notices: Sequence[Notice], now: datetime) -> int:
         """Put notifications into the outbox, one for each authority; how many."""
@@ -294,6 +351,72 @@ class ServiceNode:
             session.add_delivery(delivery, request.authority, kind, name, body)
         return Delivered(name=self._wait_for(delivery))
 
+    def parties(self, _request: Nothing) -> PartyList:
+        """The directory."""
+        return PartyList(
+            parties=[
+                PartyState(
+                    key=party.key,
+                    ods=party.ods_code,
+                    name=party.name,
+                    asids=list(party.asids),
+                    endpoints={c.interaction: c.endpoint for c in party.contracts},
+                )
+                for party in self.directory().parties.values()
+            ]
+        )
+
+    def directory(self) -> Directory:
+        """Who takes what, and where, at this moment."""
+        with self.world.read() as session:
+            return self._setup.read(session).directory
+
+    def put_parties(self, request: PutParties) -> Nothing:
+        """Add parties to the directory, or replace them."""
+        for entry in request.parties:
+            try:
+                party_of(entry, self._settings.transport)
+            except ConfigError as error:
+                raise OperationRefused(
+                    error.what, where=error.where, expected=error.expected, found=error.found, mend=error.mend
+                ) from error
+        with self.world.write() as session:
+            session.put_parties({entry.key: entry.model_dump_json() for entry in request.parties})
+        return Nothing()
+
+    def script(self, request: Script) -> Nothing:
+        """Say what is done with the next lookups otherwise than it should."""
+        turns = _checked(lambda: [resolved(turn) for turn in request.turns])
+        with self.world.write() as session:
+            session.put_turns(request.party or "", [turn.model_dump_json() for turn in turns])
+        return Nothing()
+
+    def weather(self, request: Weather) -> Nothing:
+        """Let lookups meet trouble at random, or no more."""
+        _checked(lambda: kinds_of(request.kinds))
+        with self.world.write() as session:
+            session.put_weather(request.model_dump_json())
+        return Nothing()
+
+    def replies(self, _request: Nothing) -> ReplyList:
+        """Replies that are not delivered."""
+        with self.world.read() as session:
+            found = session.replies()
+        return ReplyList(
+            replies=[
+                ReplyState(
+                    message_id=r.message_id,
+                    ref_to_message_id=r.ref_to_message_id,
+                    party=r.party,
+                    interaction=r.interaction,
+                    standing="failed" if r.course.standing is Standing.FAILED else "waiting",
+                    tries=r.course.tries,
+                    reason=r.course.reason,
+                )
+                for r in found
+            ]
+        )
+
     def explain(self, request: Explain) -> Held:
         """Say what is held under a number."""
         number = request.nhs_number
@@ -353,6 +476,14 @@ class ServiceNode:
             found="; ".join(self.drop.problems.texts()) or f"nothing after {_DELIVER_S:.0f} s",
             mend="It waits in the outbox. Is the service started, and is there room on the disk?",
         )
+
+
+def _checked(make: Callable[[], T]) -> T:
+    """What is made, or the refusal of an operation that asks for what there is not."""
+    try:
+        return make()
+    except ConfigError as error:
+        raise OperationRefused(error.what, expected=error.expected, found=error.found) from error
 
 
 def _person(shape: PdsPerson) -> Person:

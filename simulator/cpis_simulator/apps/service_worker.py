@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from cpis_simulator.apps.logs import start_logging
 from cpis_simulator.apps.memory import collect_seldom
 from cpis_simulator.apps.service_host import Places, ServiceHost, Share
-from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.directory import Party, RegisteredAuthority
 from cpis_simulator.errors import ConfigError, CpisError
 from cpis_simulator.settings import Settings
 
@@ -33,6 +33,7 @@ class Order:
     places: Places
     share: Share
     uploads: tuple[Path, ...] = ()
+    parties: tuple[Party, ...] = ()
 
 
 ORDER: TypeAdapter[Order] = TypeAdapter(Order)
@@ -55,7 +56,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     try:
         pin(order.share.number)
-        service = ServiceHost(order.settings, order.authorities, order.places, order.share)
+        service = ServiceHost(order.settings, order.authorities, order.places, order.share, order.parties)
         try:
             for path in order.uploads:
                 service.load_upload(path)

@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 from cpis_simulator.apps.service_host import LOAD_S, Places, Share
 from cpis_simulator.apps.service_worker import ORDER, Order
-from cpis_simulator.directory import RegisteredAuthority
+from cpis_simulator.directory import Party, RegisteredAuthority
 from cpis_simulator.errors import ConfigError, CpisError, StartError
 from cpis_simulator.settings import Settings
 from cpis_simulator.transport.http_server import listener
@@ -53,6 +53,7 @@ class ServiceWorkers:
         places: Ports, folders and store.
         count: How many processes.
         uploads: Loaded before the service is ready.
+        parties: Care systems of the directory, beside those that are always there.
 
     Raises:
         ConfigError: The system cannot share a port, or something of the configuration cannot be used.
@@ -66,6 +67,7 @@ class ServiceWorkers:
         places: Places,
         count: int,
         uploads: Sequence[Path] = (),
+        parties: Sequence[Party] = (),
     ) -> None:
         """Start the workers; returns when all of them serve."""
         if os.name == "nt" or not hasattr(socket, "SO_REUSEPORT"):
@@ -81,10 +83,18 @@ class ServiceWorkers:
             undo.callback(endpoint.close)
             control = _shared(places.host, places.control_port)
             undo.callback(control.close)
-            own = replace(places, port=endpoint.getsockname()[1], control_port=control.getsockname()[1])
+            directory = _shared(places.host, places.directory_port)
+            undo.callback(directory.close)
+            own = replace(
+                places,
+                port=endpoint.getsockname()[1],
+                control_port=control.getsockname()[1],
+                directory_port=directory.getsockname()[1],
+            )
             token = secrets.token_urlsafe(24)
             self._orders = [
-                Order(settings, tuple(authorities), own, Share(number, count, token)) for number in range(count)
+                Order(settings, tuple(authorities), own, Share(number, count, token), parties=tuple(parties))
+                for number in range(count)
             ]
             undo.callback(self._end_workers)
             # The first makes the tables of a new store.
@@ -92,7 +102,7 @@ class ServiceWorkers:
             for number in range(1, count):
                 self._start(number)
             undo.pop_all()
-            self._held = (endpoint, control)
+            self._held = (endpoint, control, directory)
         self._watching = threading.Thread(target=self._watch, name="workers", daemon=True)
         self._watching.start()
 
@@ -153,6 +163,8 @@ class ServiceWorkers:
                     found=f"{len(self._ends)} ends in {WITHIN_S:g} s, the last with {ended.returncode}",
                     mend="The log says what came before each.",
                 )
+            order = self._orders[number]
+            self._orders[number] = replace(order, share=replace(order.share, is_anew=True))
             self._start(number)
         except (CpisError, OSError) as error:
             self._broken = error if isinstance(error, CpisError) else StartError(f"Worker {number}", found=error)

@@ -1,7 +1,8 @@
 """The mock care client: makes a query, and understands whatever comes back.
 
-It holds no state between the two: `prepare` gives the bytes to send, `understand` takes the bytes that came. Whatever
-is not beyond doubt the answer to this query about this number is "status unknown", never "no plan".
+It holds no state between the two: `prepare` gives the bytes to send, `understand` takes the bytes that came back at
+once, `understand_payload` those of a reply that came later. Whatever is not beyond doubt the answer to this query about
+this number is "status unknown", never "no plan".
 
 Source: CP-IS rules QRY-001 to QRY-013, RSP-002, RSP-003, RSP-009, RSP-011, RSP-012, UI-001 to UI-008.
 """
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cpis_simulator.care import texts
+from cpis_simulator.codecs.ebxml import ACK_REQUESTED, SYNC_REPLY, EbxmlHeader, encode_ebxml
 from cpis_simulator.codecs.query import encode_query
 from cpis_simulator.codecs.reply import decode_reply
 from cpis_simulator.codecs.soap import (
@@ -24,7 +26,17 @@ from cpis_simulator.codecs.soap import (
     encode_soap_query,
 )
 from cpis_simulator.codecs.times import write_wrapper_time
-from cpis_simulator.directory import SPINE_ASID
+from cpis_simulator.directory import (
+    CARE_ASID,
+    CARE_PARTY_KEY,
+    EXPRESS_PATH,
+    QUERY,
+    RELIABLE_PATH,
+    SPINE_ASID,
+    SPINE_CPA_ID,
+    SPINE_PARTY_KEY,
+    SYNC_PATH,
+)
 from cpis_simulator.driving import CareAuthor, LookUp, LookUpResult, ShownAccess, ShownPlan
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import (
@@ -41,14 +53,13 @@ from cpis_simulator.model import (
     ProtectionPlan,
     Query,
     QueryMessage,
+    Reply,
     ResponsiblePerson,
     Transmission,
 )
 from cpis_simulator.nhs_number import is_valid
-from cpis_simulator.vocabulary import PlanType
-
-CARE_ASID: Final = "999999000101"
-"""System id of the mock care client, where the author is a person."""
+from cpis_simulator.settings import Profile
+from cpis_simulator.vocabulary import SERVICE_NAME, PlanType
 
 # Readers know "no records" by either, because the code is not public; never by the response code.
 _NO_RECORDS_CODE: Final = "CPIS-0001"
@@ -56,8 +67,20 @@ _NO_RECORDS_TEXT: Final = "no records found"
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends: the message handler's party, and the service's contract as the directory has it."""
+
+    party_key: str = CARE_PARTY_KEY
+    cpa_id: str = SPINE_CPA_ID
+    profile: Profile = "sync"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A query ready to be posted, with what is needed to recognise its answer."""
+    """A query ready to be posted, with what is needed to recognise its answer.
+
+    `message_id` is that of the query itself, `envelope_id` that of what it travels in: they need not be equal.
+    """
 
     nhs_number: str
     event_id: str
@@ -65,20 +88,26 @@ class Question:
     message_id: str
     envelope_id: str
     body: bytes
+    content_type: str = "text/xml; charset=utf-8"
+    path: str = SYNC_PATH
 
     def headers(self) -> dict[str, str]:
         """HTTP headers to post it with; SOAPAction unquoted, as real clients send it."""
-        return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": QUERY_ACTION}
+        return {"Content-Type": self.content_type, "SOAPAction": QUERY_ACTION}
 
 
-def prepare(look_up: LookUp, *, now: datetime, ids: Callable[[], str]) -> Question | LookUpResult:
+def prepare(
+    look_up: LookUp, *, now: datetime, ids: Callable[[], str], sender: Sender | None = None
+) -> Question | LookUpResult:
     """Make the query, or say why none is sent.
 
     Args:
         look_up: What is asked for; its own event id and time win over `ids` and `now`.
         now: The client's time.
         ids: Gives upper-case UUIDs.
+        sender: Who sends, and in what profile; the bundled client's synchronous one when left out.
     """
+    sender = sender or Sender()
     author = look_up.author
     if author.user_id is None and author.asid is None:
         return LookUpResult(status="denied", text=texts.DENIED)
@@ -90,8 +119,26 @@ def prepare(look_up: LookUp, *, now: datetime, ids: Callable[[], str]) -> Questi
     asid = author.asid or CARE_ASID
     message = QueryMessage(Transmission(ids(), write_wrapper_time(now.astimezone(UTC)), asid, SPINE_ASID), query)
     envelope_id = ids()
-    body = encode_soap_query(encode_query(message), message_id=envelope_id, from_asid=asid, to_asid=SPINE_ASID)
-    return Question(query.nhs_number, query.event_id, asked, message.transmission.message_id, envelope_id, body)
+    known = (query.nhs_number, query.event_id, asked, message.transmission.message_id, envelope_id)
+    if sender.profile == "sync":
+        body = encode_soap_query(encode_query(message), message_id=envelope_id, from_asid=asid, to_asid=SPINE_ASID)
+        return Question(*known, body)
+    reliable = sender.profile == "reliable"
+    header = EbxmlHeader(
+        from_party=sender.party_key,
+        to_party=SPINE_PARTY_KEY,
+        cpa_id=sender.cpa_id,
+        conversation_id=ids(),
+        service=SERVICE_NAME,
+        action=QUERY,
+        message_id=envelope_id,
+        timestamp=f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        duplicate_elimination=reliable,
+        ack_requested=ACK_REQUESTED if reliable else None,
+        sync_reply=SYNC_REPLY,
+    )
+    content_type, body = encode_ebxml(header, encode_query(message), description="CP-IS query")
+    return Question(*known, body, content_type, RELIABLE_PATH if reliable else EXPRESS_PATH)
 
 
 def unknown(question: Question, why: str) -> LookUpResult:
@@ -110,19 +157,26 @@ def understand(question: Question, status: int, body: bytes) -> LookUpResult:
     try:
         message = decode_soap(body, party="service")
         if message.is_fault():
-            return unknown(question, _fault_text(message))
+            return unknown(question, fault_text(message))
         if status != 200:
             return unknown(question, f"HTTP status {status}")
         if message.relates_to != question.envelope_id:
             return unknown(question, "the answer belongs to another query")
-        return _understand_reply(question, message)
+        return _understand_reply(question, decode_reply(message.body_element))
     except DecodeError as error:
         reason = f"HTTP status {status}" if status != 200 else f"the answer cannot be read: {error.what}"
         return unknown(question, reason)
 
 
-def _understand_reply(question: Question, message: SoapMessage) -> LookUpResult:
-    reply = decode_reply(message.body_element)
+def understand_payload(question: Question, payload: bytes) -> LookUpResult:
+    """Read the HL7 message of a reply that came on a connection of its own and names the question's envelope."""
+    try:
+        return _understand_reply(question, decode_reply(payload))
+    except DecodeError as error:
+        return unknown(question, f"the answer cannot be read: {error.what}")
+
+
+def _understand_reply(question: Question, reply: Reply) -> LookUpResult:
     if isinstance(reply, AnswerMessage):
         return _understand_answer(question, reply.answer)
     if reply.answers != question.message_id:
@@ -142,6 +196,8 @@ def _understand_answer(question: Question, answer: Answer) -> LookUpResult:
     numbers |= {access.nhs_number for access in answer.accesses}
     if numbers != {question.nhs_number}:
         return unknown(question, "the answer is about another NHS number")
+    if min(answer.total_records, answer.total_accesses) < 0:
+        return unknown(question, "the answer has a negative total")
     today = question.asked.date()
     plans = [_shown_plan(held, plan) for held in answer.records for plan in held.record.plans]
     plans.sort(key=lambda plan: texts.is_past(plan, on=today))
@@ -158,7 +214,8 @@ def _result(question: Question, status: str, text: str) -> LookUpResult:
     )
 
 
-def _fault_text(message: SoapMessage) -> str:
+def fault_text(message: SoapMessage) -> str:
+    """A SOAP fault in a sentence."""
     fault = decode_soap_fault(message.body_element)
     errors = "; ".join(f"{code} {description}" for code, _, _, description in fault.errors)
     return f"the service reports a fault: {errors or fault.faultstring or fault.faultcode}"

@@ -19,6 +19,7 @@ UNKNOWN: Final = (
     "CP-IS status unknown: the service gave no usable answer. Do not take this as 'no plan'. Try again, or ring the "
     "local authority."
 )
+PENDING: Final = "CP-IS was asked; no answer yet. This says nothing about the patient."
 NOT_VERIFIED: Final = "NHS number not verified: CP-IS was not asked. Trace the patient on PDS first."
 DENIED: Final = "Access denied: nobody is signed in and no system is named, so CP-IS was not asked."
 INCOMPLETE: Final = "The answer announces another number of items than it holds: there may be more than is shown."

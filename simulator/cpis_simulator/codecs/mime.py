@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from cpis_simulator.errors import DecodeError
@@ -30,6 +29,7 @@ _BLANK_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
 _FOLDING: Final = re.compile(rb"\r?\n[ \t]+")
 _PARAMETER: Final = re.compile(r';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))')
 _LONGEST_BOUNDARY: Final = 200
+_LINE_FEED: Final = 10
 _IDENTITY: Final = frozenset((b"", b"7bit", b"8bit", b"binary"))
 
 
@@ -72,13 +72,21 @@ def read_multipart(body: bytes, content_type: str) -> list[Part]:
         DecodeError: With `CPIS-MSG-001` when the message has no boundary, is cut off or is out of bounds.
     """
     named = parameters(content_type)
-    boundary = named.get("boundary", "")
-    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
-        raise _broken("MIME message without parts", "multipart/related with its boundary")
-    parts = _split(body, boundary.encode("utf-8", "replace"), 0)
+    parts = list(_split(body, named))
+    if not parts:
+        raise _broken("MIME message without parts", "an ebXML header and a payload")
     start = bare_id(named.get("start", ""))
     root = next((part for part in parts if start and part.content_id == start), parts[0])
     return [root, *(part for part in parts if part is not root)]
+
+
+def first_part(body: bytes, content_type: str) -> Part | None:
+    """The first part of a message that may be broken behind it.
+
+    Raises:
+        DecodeError: As `read_multipart`, when not even that can be read.
+    """
+    return next(_split(body, parameters(content_type)), None)
 
 
 def read_mime_message(body: bytes) -> list[Part]:
@@ -91,28 +99,31 @@ def read_mime_message(body: bytes) -> list[Part]:
     return read_multipart(body[start:], header.get(b"content-type", b"").decode("utf-8", "replace"))
 
 
-def _split(body: bytes, boundary: bytes, start: int) -> list[Part]:
-    parts: list[Part] = []
+def _split(body: bytes, named: dict[str, str]) -> Iterator[Part]:
+    """The parts as they come; what is wrong is told where it is met."""
+    boundary = named.get("boundary", "")
+    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
+        raise _broken("MIME message without parts", "multipart/related with its boundary")
+    delimiter = b"--" + boundary.encode("utf-8", "replace")
     begun: int | None = None
-    for found in _delimiter(boundary).finditer(body, start):
+    count = position = 0
+    while (found := body.find(delimiter, position)) >= 0:
+        position = found + len(delimiter)
+        if found and body[found - 1] != _LINE_FEED:
+            continue
+        end = body.find(b"\n", position)
+        rest = body[position : end if end >= 0 else len(body)].rstrip()
+        if rest not in (b"", b"--"):
+            continue
         if begun is not None:
-            parts.append(_part(body, begun, found.start()))
-        if found[1]:
-            break
-        if len(parts) == MOST_PARTS:
+            yield _part(body, begun, found)
+            count += 1
+        if rest:
+            return
+        if count == MOST_PARTS:
             raise _broken("MIME message", f"at most {MOST_PARTS} parts")
-        # The delimiter's own line end; at the end of the body there is none, and the next round says so.
-        begun = body.find(b"\n", found.end()) + 1 or len(body)
-    else:
-        raise _broken("MIME message that is cut off", f"its last boundary, --{boundary.decode('utf-8', 'replace')}--")
-    if not parts:
-        raise _broken("MIME message without parts", "an ebXML header and a payload")
-    return parts
-
-
-@lru_cache(maxsize=32)
-def _delimiter(boundary: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:\A|\r?\n)--%s(--)?[ \t]*(?=\r?\n|\Z)" % re.escape(boundary))
+        begun = position = end + 1 if end >= 0 else len(body)
+    raise _broken("MIME message that is cut off", f"its last boundary, --{boundary}--")
 
 
 def _header(body: bytes, start: int) -> tuple[dict[bytes, bytes], int]:
@@ -128,7 +139,8 @@ def _header(body: bytes, start: int) -> tuple[dict[bytes, bytes], int]:
 
 
 def _part(body: bytes, start: int, end: int) -> Part:
-    # A part that is empty to the last byte lends the line end of its delimiter to the next one.
+    # The line end before a delimiter belongs to it. An empty part has none of its own.
+    end -= 2 if body[end - 2 : end] == b"\r\n" else 1
     part = body[start : max(start, end)]
     header, content_start = _header(part, 0) if part else ({}, 0)
     content = part[content_start:]

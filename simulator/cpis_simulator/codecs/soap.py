@@ -9,6 +9,7 @@ Source: CP-IS over Spine, synchronous profile; SOAP 1.1; WS-Addressing 2004/08.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -148,15 +149,27 @@ def encode_soap_fault(code: int, description: str, *, location: str = "Not Suppo
         location: Where; Spine says "Not Supported".
         client: Whether the caller is to blame.
     """
+    return encode_soap_faults([(code, description)], location=location, client=client)
+
+
+def encode_soap_faults(
+    errors: Sequence[tuple[int, str]], *, location: str = "Not Supported", client: bool = False
+) -> bytes:
+    """A SOAP fault with several Spine errors, each a code and a description."""
     side = "Client" if client else "Server"
+    # All five children are needed: real clients fail without any of them.
+    listed = "".join(
+        "<nasp:error><nasp:codeContext>urn:nhs:names:error:tms</nasp:codeContext>"
+        f"<nasp:errorCode>{code:d}</nasp:errorCode>"
+        f"<nasp:severity>Error</nasp:severity><nasp:location>{text(location)}</nasp:location>"
+        f"<nasp:description>{text(description)}</nasp:description></nasp:error>"
+        for code, description in errors
+    )
     return (
         f'{DECLARATION}<SOAP:Envelope xmlns:SOAP="{SOAP}">\n<SOAP:Body><SOAP:Fault>'
         f"<faultcode>SOAP:{side}</faultcode><faultstring>Application Exception</faultstring>"
-        f'<detail><nasp:errorList xmlns:nasp="{NASP}"><nasp:error>'
-        f"<nasp:codeContext>urn:nhs:names:error:tms</nasp:codeContext><nasp:errorCode>{code:d}</nasp:errorCode>"
-        f"<nasp:severity>Error</nasp:severity><nasp:location>{text(location)}</nasp:location>"
-        f"<nasp:description>{text(description)}</nasp:description>"
-        "</nasp:error></nasp:errorList></detail></SOAP:Fault></SOAP:Body>\n</SOAP:Envelope>\n"
+        f'<detail><nasp:errorList xmlns:nasp="{NASP}">{listed}</nasp:errorList></detail>'
+        "</SOAP:Fault></SOAP:Body>\n</SOAP:Envelope>\n"
     ).encode()
 
 

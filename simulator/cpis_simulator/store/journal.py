@@ -26,7 +26,17 @@ from pathlib import Path
 from typing import Final
 
 from cpis_simulator.errors import HarnessError, StartError
-from cpis_simulator.evidence import FIRST, Evidence, Record, chained, digest, read_journal, read_record
+from cpis_simulator.evidence import (
+    FIRST,
+    PRESENT,
+    Evidence,
+    Record,
+    chained,
+    digest,
+    present_scenario,
+    read_journal,
+    read_record,
+)
 
 if sys.platform == "win32":
     import msvcrt
@@ -98,6 +108,7 @@ class Journal:
         headers: Mapping[str, str],
         body: bytes | Path | None = None,
         scenario: str | Inherit | None = INHERIT,
+        aside: bool = False,
     ) -> Record:
         """Write one record.
 
@@ -108,17 +119,22 @@ class Journal:
             headers: What the channel knows beside the bytes.
             body: The exact bytes, or a file that holds them, which is read in pieces and may be large.
             scenario: Whose evidence it is; left out, that of the record before.
+            aside: It belongs to that scenario although another may have begun since; records after it go on with the
+                other one.
 
         Returns:
             The record as it stands in the journal.
         """
         sha256, size = self._keep(body)
         with self._locked() as tail:
+            own = tail.scenario if isinstance(scenario, Inherit) else scenario
+            if aside and own != tail.scenario:
+                headers = {**headers, PRESENT: tail.scenario or ""}
             record = Record(
                 seq=tail.seq + 1,
                 utc=datetime.now(UTC).isoformat(timespec="microseconds"),
                 mono=time.monotonic(),
-                scenario=tail.scenario if isinstance(scenario, Inherit) else scenario,
+                scenario=own,
                 channel=channel,
                 sender=sender,
                 receiver=receiver,
@@ -129,7 +145,7 @@ class Journal:
             )
             line = record.line()
             _write_whole(self._file, line)
-            self._tail = _Tail(record.seq, digest(line), record.scenario, tail.size + len(line))
+            self._tail = _Tail(record.seq, digest(line), present_scenario(record), tail.size + len(line))
         return record
 
     def sync(self) -> None:
@@ -358,7 +374,7 @@ def _read_tail(file: int, size: int) -> _Tail:
                 record = read_record(line)
             except ValueError:
                 continue
-            return _Tail(record.seq, digest(line), record.scenario, _closed(file, data, size))
+            return _Tail(record.seq, digest(line), present_scenario(record), _closed(file, data, size))
     return _Tail(size=_closed(file, data, size))
 
 

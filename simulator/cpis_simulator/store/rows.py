@@ -24,6 +24,7 @@ from cpis_simulator.model import (
 from cpis_simulator.service.notifications import Notice
 from cpis_simulator.service.pds import Person, PersonName
 from cpis_simulator.service.register import Entry, Holding
+from cpis_simulator.spine.delivery import Course, OutgoingReply, Standing
 from cpis_simulator.vocabulary import PlanType
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -205,3 +206,67 @@ def _name(value: AuthorName) -> list[object]:
 def _read_name(value: list[Any]) -> AuthorName:
     family, given, prefix, suffix, use = value
     return AuthorName(family, tuple(given), prefix, suffix, use)
+
+
+def write_reply(reply: OutgoingReply, *, taken: bool) -> tuple[object, ...]:
+    """A row of `replies` without its number, its columns in their order."""
+    return (
+        reply.message_id,
+        reply.ref_to_message_id,
+        reply.party,
+        reply.interaction,
+        reply.address,
+        reply.server_name,
+        reply.content_type,
+        reply.body,
+        reply.exchange,
+        reply.scenario,
+        reply.weather,
+        reply.harm,
+        reply.after_bytes,
+        int(reply.held),
+        int(taken),
+        int(reply.course.needs_ack),
+        reply.course.retries,
+        reply.course.interval // _MICROSECOND,
+        *write_course(reply.course),
+    )
+
+
+def write_course(course: Course) -> tuple[object, ...]:
+    """Those columns of `replies` that change on a reply's way."""
+    return microseconds(course.due), course.standing, course.tries, course.reason
+
+
+def read_reply(row: Any) -> OutgoingReply:
+    """From the columns of `replies`, in their order."""
+    (
+        number, message_id, ref, party, interaction, address, server_name, content_type, body, exchange, scenario,
+        weather, harm, after_bytes, held, _taken, needs_ack, retries, interval_us, due_us, standing, tries, reason,
+    ) = row  # fmt: skip
+    return OutgoingReply(
+        message_id,
+        ref,
+        party,
+        interaction,
+        address,
+        content_type,
+        bytes(body),
+        Course(
+            bool(needs_ack),
+            retries,
+            interval_us * _MICROSECOND,
+            instant(due_us),
+            Standing(standing),
+            tries,
+            reason,
+        ),
+        row=number,
+        server_name=server_name,
+        exchange=exchange,
+        scenario=scenario,
+        weather=weather,
+        harm=harm,
+        after_bytes=after_bytes,
+        held=bool(held),
+    )

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised with any change of these tables; a store of another version is refused."""
 
 metadata: Final = MetaData()
@@ -29,6 +29,7 @@ world = Table(
     Column("held", Integer, nullable=False),
     Column("counter", BigInteger, nullable=False),  # Numbers the names of notification files.
     Column("epoch", BigInteger, nullable=False),  # Rises with whatever could change how an upload is judged.
+    Column("setup", BigInteger, nullable=False),  # Rises with directory, scripts and weather, which processes remember.
 )
 
 silent = Table("silent", metadata, Column("authority", Text, primary_key=True))
@@ -116,4 +117,56 @@ outbox = Table(
     Column("body", LargeBinary),
     Column("state", Text, nullable=False),  # `pending`, `staged`, `delivered`
     Index("outbox_by_state", "state", "seq"),
+)
+
+parties = Table("parties", metadata, Column("key", Text, primary_key=True), Column("body", Text, nullable=False))
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("party", Text, nullable=False),  # Empty: of anybody's lookup.
+    Column("body", Text, nullable=False),
+)
+
+answered = Table(
+    "answered",
+    metadata,
+    Column("party", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("until_us", BigInteger, nullable=False),  # Real time: how long another copy is answered the same.
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("soap_action", Text, nullable=False),
+    Index("answered_by_time", "until_us"),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("row", _SERIAL, primary_key=True, autoincrement=True),
+    Column("message_id", Text, nullable=False),
+    Column("ref_to_message_id", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("interaction", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("server_name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("exchange", Text, nullable=False),
+    Column("scenario", Text),
+    Column("weather", Text, nullable=False),
+    Column("harm", Text, nullable=False),
+    Column("after_bytes", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("taken", Integer, nullable=False),  # A process is at it; its instant is when others may take it.
+    Column("needs_ack", Integer, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("interval_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),  # Real time: when whoever comes by makes the next try.
+    Column("standing", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("replies_by_time", "standing", "due_us"),
+    Index("replies_by_party", "party", "message_id"),
 )

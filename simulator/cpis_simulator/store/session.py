@@ -13,6 +13,7 @@ from cpis_simulator.model import Access, Query
 from cpis_simulator.service.notifications import Notice, file_number
 from cpis_simulator.service.pds import Person
 from cpis_simulator.service.register import Holding, StoredQuery
+from cpis_simulator.spine.delivery import Course, OutgoingReply, Standing
 from cpis_simulator.store import rows, schema
 from cpis_simulator.store.statements import SIZES, Prepared
 
@@ -38,6 +39,7 @@ class State:
     pds_available: bool
     held: bool
     epoch: int
+    setup: int
 
 
 HoldingRow: TypeAlias = tuple[str, str, str]
@@ -61,8 +63,8 @@ class Session:
     def state(self) -> State:
         """The switches, read once in a transaction."""
         if self._state is None:
-            ((offset, pds, held, epoch),) = self._run("state")
-            self._state = State(timedelta(microseconds=offset), bool(pds), bool(held), epoch)
+            ((offset, pds, held, epoch, setup),) = self._run("state")
+            self._state = State(timedelta(microseconds=offset), bool(pds), bool(held), epoch, setup)
         return self._state
 
     def now(self, real: datetime) -> datetime:
@@ -112,6 +114,7 @@ class Session:
                 self._connection.execute(delete(table))
         offset = clock_offset // timedelta(microseconds=1)
         self._set(clock_offset_us=offset, pds_available=1, held=int(held), counter=0)
+        self._change_setup()
         self.put_people(people)
 
     def _set(self, **values: object) -> None:
@@ -300,6 +303,106 @@ class Session:
         table = schema.outbox
         statement = update(table).where(table.c.delivery == bindparam("which")).values(state="delivered", body=None)
         self._connection.execute(statement, [{"which": delivery} for delivery in deliveries])
+
+    # Directory, scripts and weather.
+
+    def parties(self) -> list[str]:
+        """Parties that were added to the configured ones, or replace them, each as its entry's JSON."""
+        return list(self._connection.execute(select(schema.parties.c.body).order_by(schema.parties.c.key)).scalars())
+
+    def put_parties(self, entries: Mapping[str, str]) -> None:
+        """Add parties by key, or replace them."""
+        self._put("put_party", list(entries.items()))
+        self._change_setup()
+
+    def put_turns(self, party: str, turns: Sequence[str]) -> None:
+        """The turns of a party's next lookups instead of those that are left; an empty key is anybody's."""
+        self._connection.execute(delete(schema.turns).where(schema.turns.c.party == party))
+        if turns:
+            self._connection.execute(schema.turns.insert(), [{"party": party, "body": body} for body in turns])
+        self._change_setup()
+
+    def has_turns(self) -> bool:
+        """Some turns are left."""
+        return self._connection.execute(select(schema.turns.c.seq).limit(1)).first() is not None
+
+    def next_turn(self, party: str) -> str | None:
+        """The turn of a party's next lookup, which is used up with this."""
+        found = self._run("next_turn", party)
+        return found[0][0] if found else None
+
+    def put_weather(self, weather: str) -> None:
+        """Change the weather; its lookups are counted from none."""
+        self.put_document("weather", weather)
+        self.put_document("lookups in this weather", "0")
+        self._change_setup()
+
+    def count_weather(self) -> int:
+        """Number of this lookup in the present weather, from 0."""
+        number = int(self.document("lookups in this weather") or 0)
+        self.put_document("lookups in this weather", str(number + 1))
+        return number
+
+    def _change_setup(self) -> None:
+        self._connection.execute(update(schema.world).values(setup=schema.world.c.setup + 1))
+        self._state = None
+
+    # Messages on their way.
+
+    def earlier_answer(self, party: str, message_id: str, real_now: datetime) -> tuple[int, bytes, str] | None:
+        """Status, body and SOAPAction that a message was answered with, while it is remembered."""
+        found = self._run("answered", party, message_id, rows.microseconds(real_now))
+        return (found[0][0], bytes(found[0][1]), found[0][2]) if found else None
+
+    def remember_answer(self, party: str, message_id: str, until: datetime, answer: tuple[int, bytes, str]) -> None:
+        """Remember status, body and SOAPAction that a message was answered with."""
+        self._run("put_answered", party, message_id, rows.microseconds(until), *answer)
+
+    def forget_answers(self, real_now: datetime) -> None:
+        """Forget what need not be remembered any more."""
+        self._run("forget_answered", rows.microseconds(real_now))
+
+    def add_reply(self, reply: OutgoingReply, *, taken: bool = False) -> int:
+        """Keep a reply that is to be sent, perhaps by whoever keeps it; its row."""
+        ((row,),) = self._run("add_reply", *rows.write_reply(reply, taken=taken))
+        return int(row)
+
+    def first_due(self) -> datetime | None:
+        """When the first reply is due; None when none waits."""
+        ((found,),) = self._run("first_due", Standing.WAITING, Standing.TRYING)
+        return None if found is None else rows.instant(found)
+
+    def due_replies(self, real_now: datetime, limit: int) -> list[OutgoingReply]:
+        """Replies whose instant has come, the longest due first."""
+        values = (Standing.WAITING, Standing.TRYING, rows.microseconds(real_now), limit)
+        return [rows.read_reply(row) for row in self._run("due_replies", *values)]
+
+    def replies_named(self, party: str, message_id: str) -> list[OutgoingReply]:
+        """Replies of that id to the party which are not delivered."""
+        return [rows.read_reply(row) for row in self._run("replies_named", party, message_id)]
+
+    def put_course(self, row: int, course: Course, *, taken: bool = False) -> None:
+        """Keep how far a reply has come, and whether somebody is at it; one that is delivered is kept no more."""
+        if course.standing is Standing.DELIVERED:
+            self._run("remove_reply", row)
+        else:
+            self._run("put_course", row, *rows.write_course(course), int(taken))
+
+    def release_held(self, party: str, row: int, real_now: datetime) -> None:
+        """The replies to a party that wait for this later one to overtake them are due now."""
+        self._run("release_held", party, row, rows.microseconds(real_now))
+
+    def wake_replies(self, real_now: datetime) -> None:
+        """Replies that somebody had taken are due now: whoever that was is gone."""
+        table = schema.replies
+        now = rows.microseconds(real_now)
+        self._connection.execute(
+            update(table).where(table.c.standing != Standing.FAILED, table.c.taken == 1).values(due_us=now, taken=0)
+        )
+
+    def replies(self) -> list[OutgoingReply]:
+        """All that are not delivered, in their order."""
+        return [rows.read_reply(row) for row in self._connection.execute(select(schema.replies).order_by("row"))]
 
     def _put(self, name: str, values: Iterable[Sequence[object]]) -> None:
         """Run a hot statement once for each row of values, which are read as they are needed."""

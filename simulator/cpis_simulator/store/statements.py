@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     literal_column,
     select,
@@ -30,6 +31,7 @@ from sqlalchemy.sql.elements import ClauseElement
 from cpis_simulator.store import schema
 
 _ONE: Final = literal_column("1", Integer)
+_ANYBODY: Final = literal_column("''", Text)
 _NO_OFFSET: Final = literal_column("0", Integer)
 """Said outright, because SQLite's dialect would add it as one more value."""
 
@@ -50,8 +52,10 @@ def _many(size: int) -> list[BindParameter[Any]]:
 def _hot() -> dict[str, ClauseElement]:
     """The statements that a lookup or a delivery runs, by name."""
     world, queries, outbox = schema.world, schema.queries, schema.outbox
+    answered, replies, turns = schema.answered, schema.replies, schema.turns
+    first_turn = select(func.min(turns.c.seq)).where(turns.c.party.in_([_p(0), _ANYBODY])).scalar_subquery()
     return {
-        "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch),
+        "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch, world.c.setup),
         "person": select(schema.people).where(schema.people.c.nhs_number == _p(0)),
         **{
             f"people {size}": select(schema.people).where(schema.people.c.nhs_number.in_(_many(size))) for size in SIZES
@@ -99,6 +103,26 @@ def _hot() -> dict[str, ClauseElement]:
         .order_by(outbox.c.seq)
         .limit(_p(2, Integer))
         .offset(_NO_OFFSET),
+        "answered": select(answered.c.status, answered.c.body, answered.c.soap_action).where(
+            answered.c.party == _p(0), answered.c.message_id == _p(1), answered.c.until_us > _p(2, BigInteger)
+        ),
+        "forget_answered": delete(answered).where(answered.c.until_us <= _p(0, BigInteger)),
+        "add_reply": _insert(replies, " ".join(c.name for c in replies.c if c.name != "row")).returning(replies.c.row),
+        "first_due": select(func.min(replies.c.due_us)).where(replies.c.standing.in_([_p(0), _p(1)])),
+        "due_replies": select(replies)
+        .where(replies.c.standing.in_([_p(0), _p(1)]), replies.c.due_us <= _p(2, BigInteger))
+        .order_by(replies.c.due_us)
+        .limit(_p(3, Integer))
+        .offset(_NO_OFFSET),
+        "replies_named": select(replies).where(replies.c.party == _p(0), replies.c.message_id == _p(1)),
+        "put_course": update(replies)
+        .where(replies.c.row == _p(0, BigInteger))
+        .values(due_us=_p(1, BigInteger), standing=_p(2), tries=_p(3, Integer), reason=_p(4), taken=_p(5, Integer)),
+        "remove_reply": delete(replies).where(replies.c.row == _p(0, BigInteger)),
+        "release_held": update(replies)
+        .where(replies.c.party == _p(0), replies.c.row < _p(1, BigInteger), replies.c.held == _ONE)
+        .values(due_us=_p(2, BigInteger), held=literal_column("0", Integer)),
+        "next_turn": delete(turns).where(turns.c.seq == first_turn).returning(turns.c.body),
     }
 
 
@@ -119,7 +143,12 @@ class Prepared:
         """Compile the hot statements; build the others once."""
         self._texts: dict[str, tuple[str, tuple[int, ...] | None]] = {}
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        upserts = {"put_holding": _put_holding(insert), "put_person": _put_person(insert)}
+        upserts = {
+            "put_holding": _put_holding(insert),
+            "put_person": _put_row(insert, schema.people),
+            "put_answered": _put_row(insert, schema.answered),
+            "put_party": _put_row(insert, schema.parties),
+        }
         for name, statement in {**_hot(), **upserts}.items():
             compiled = statement.compile(dialect=engine.dialect)
             places = compiled.positiontup if compiled.positional else None
@@ -151,8 +180,8 @@ def _put_holding(insert: Any) -> Any:
     )
 
 
-def _put_person(insert: Any) -> Any:
-    table = schema.people
+def _put_row(insert: Any, table: Table) -> Any:
+    """Insert a row of the columns in their order, or replace the one with the same key."""
     columns = list(table.c)
     statement = insert(table).values({column.name: _p(number, column.type) for number, column in enumerate(columns)})
     replaced = {column.name: statement.excluded[column.name] for column in columns if not column.primary_key}

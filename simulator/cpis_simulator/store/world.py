@@ -127,7 +127,7 @@ class World:
             version = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "schema")).scalar()
             if version is None:
                 connection.execute(schema.meta.insert().values(name="schema", value=schema.VERSION))
-                fresh = {"id": _ONE, "clock_offset_us": 0, "pds_available": 1, "counter": 0, "epoch": 0}
+                fresh = {"id": _ONE, "clock_offset_us": 0, "pds_available": 1, "counter": 0, "epoch": 0, "setup": 0}
                 connection.execute(schema.world.insert().values(**fresh, held=int(self._held)))
                 Session(connection, self._prepared).put_people(self._people)
             elif version != schema.VERSION:

@@ -14,11 +14,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from cpis_simulator.driving import Shape
 from cpis_simulator.errors import ConfigError, HarnessError
+from cpis_simulator.transport import breaking
 from cpis_simulator.transport.tls import failure_at_client
 
 MAX_ANSWER: Final = 64 * 1024 * 1024
@@ -56,6 +57,26 @@ class CallStatus(StrEnum):
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed-out"
+    UNATTENDED = "unattended"
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A person's word.
+
+    Attributes:
+        by: Who gave it.
+        at: When, as ISO text with offset.
+        via: `page`, `terminal` or `sheet`; with `, earlier` where it was given before the run was broken off.
+        remark: What else was said.
+        files: What was attached: name, content type, bytes.
+    """
+
+    by: str
+    at: str
+    via: str
+    remark: str = ""
+    files: tuple[tuple[str, str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,7 @@ class DriverReply:
         body: The JSON object of the answer, empty where none came.
         reason: Why it did not succeed, empty when answered.
         text: The answer as it stands in evidence, always a JSON object: as received, or made from the reason.
+        attested: Whose word it is, where a person gave it.
     """
 
     status: CallStatus
@@ -75,6 +97,7 @@ class DriverReply:
     body: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     text: str = "{}"
+    attested: Attested | None = None
 
 
 _STATUS_OF: Final = {
@@ -159,8 +182,39 @@ def check_url(url: str) -> None:
         raise ConfigError("Not an address", expected="http://host:port", found=url, mend="Write it with its scheme.")
 
 
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """How a request is spoiled on purpose after so many bytes of its body.
+
+    `cut` and `reset`: the rest is never sent; `slow`: it is, in drips.
+    """
+
+    kind: Literal["cut", "reset", "slow"]
+    after_bytes: int = 0
+
+
+class _NamedConnection(http.client.HTTPSConnection):
+    """A connection whose server must have a certificate of a name that is not that of its address."""
+
+    def __init__(self, host: str, port: int | None, *, timeout: float, context: ssl.SSLContext, name: str) -> None:
+        super().__init__(host, port, timeout=timeout, context=context)
+        self._named = (context, name)
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        context, name = self._named
+        self.sock = context.wrap_socket(self.sock, server_hostname=name)
+
+
 def post(
-    url: str, body: bytes, *, headers: Mapping[str, str], within: float, tls: ssl.SSLContext | None = None
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    within: float,
+    tls: ssl.SSLContext | None = None,
+    server_name: str = "",
+    harm: Harm | None = None,
 ) -> HttpReply:
     """Post a body and read the whole answer.
 
@@ -170,6 +224,8 @@ def post(
         headers: Further headers.
         within: Seconds for everything, from connecting to the last byte.
         tls: Our side of TLS for an `https` address; left out: no certificate of ours, and the system's authorities.
+        server_name: The name that the server's certificate must have, where that is not the host of its address.
+        harm: Bad weather that the request meets.
 
     Raises:
         ConfigError: When the address is none.
@@ -180,14 +236,10 @@ def post(
     check_url(url)
     parts = urlsplit(url)
     deadline = time.monotonic() + within
-    host = parts.hostname or ""
-    connection = (
-        http.client.HTTPSConnection(host, parts.port, timeout=within, context=tls)
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=within)
-    )
+    connection = _connection(parts, within, tls, server_name)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return _exchange(connection, parts.path or "/", body, headers, deadline)
+        return _exchange(connection, path, body, headers, deadline, harm)
     except TimeoutError as error:
         raise TimedOut(f"No answer within {within:g} s", where=url) from error
     except ssl.SSLError as error:
@@ -199,12 +251,26 @@ def post(
         connection.close()
 
 
+def _connection(
+    parts: SplitResult, within: float, tls: ssl.SSLContext | None, server_name: str
+) -> http.client.HTTPConnection:
+    """A connection to an address, not yet made."""
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, parts.port, timeout=within)
+    if not server_name or server_name == host:
+        return http.client.HTTPSConnection(host, parts.port, timeout=within, context=tls)
+    context = tls or ssl.create_default_context()
+    return _NamedConnection(host, parts.port, timeout=within, context=context, name=server_name)
+
+
 def _exchange(
     connection: http.client.HTTPConnection,
     path: str,
     body: bytes,
     headers: Mapping[str, str],
     deadline: float,
+    harm: Harm | None,
 ) -> HttpReply:
     """One request and its answer. Every wait gets what is left of the deadline."""
     connection.connect()
@@ -212,7 +278,10 @@ def _exchange(
     sock.settimeout(_left(deadline))
     # A server that refuses early (413) may close its side while we still send; its answer can still be read.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        connection.request("POST", path, body, dict(headers))
+        if harm is None:
+            connection.request("POST", path, body, dict(headers))
+        else:
+            _request_spoiled(connection, path, body, headers, harm)
     sock.settimeout(_left(deadline))
     answer = connection.getresponse()
     read = bytearray()
@@ -227,6 +296,27 @@ def _exchange(
     if answer.length:
         raise http.client.IncompleteRead(bytes(read[:0]), answer.length)
     return HttpReply(answer.status, answer.headers.get("Content-Type", ""), bytes(read))
+
+
+def _request_spoiled(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], harm: Harm
+) -> None:
+    """Send a request as bad weather has it: its head says how long the whole of it would have been.
+
+    Raises:
+        HTTPException: It did not go out whole, as was meant.
+    """
+    connection.putrequest("POST", path)
+    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    if harm.kind == "slow":
+        for piece in breaking.dripping(body, harm.after_bytes):
+            connection.send(piece)
+        return
+    connection.send(body[: harm.after_bytes])
+    (breaking.reset if harm.kind == "reset" else breaking.cut)(connection.sock)
+    raise http.client.HTTPException(f"{harm.kind} after {harm.after_bytes} bytes, as the harness's own weather has it")
 
 
 def _left(deadline: float) -> float:

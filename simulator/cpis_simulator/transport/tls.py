@@ -198,17 +198,6 @@ def peer_of(sock: ssl.SSLSocket) -> TlsPeer:
 _SHORT: Final = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C"}
 
 
-def is_named(certificate: Certificate, fqdn: str) -> bool:
-    """The certificate is that of a host, by one of its names; `*` stands for one label at the front."""
-    wanted = fqdn.lower().rstrip(".")
-    parent = wanted.partition(".")[2]
-    for name in certificate.names:
-        candidate = name.lower().rstrip(".")
-        if candidate == wanted or (parent and candidate == f"*.{parent}"):
-            return True
-    return False
-
-
 def speaks_tls(first: bytes) -> bool:
     """The first bytes of a connection are those of a handshake."""
     return first[:1] == bytes([_HANDSHAKE_RECORD])
