@@ -25,6 +25,11 @@ def authority(
     other_children: Annotated[
         int, typer.Option(min=0, help="Children that are held and shared already, as in a real product.")
     ] = 0,
+    mesh_url: Annotated[
+        str | None, typer.Option(help="Address of MESH's REST interface, used instead of the folders.")
+    ] = None,
+    mesh_password: Annotated[str, typer.Option(help="Of the authority's mailbox.")] = "password",
+    mesh_shared_key: Annotated[str, typer.Option(help="Of the environment that MESH belongs to.")] = "TestKey",
     fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
     no_reset: Annotated[bool, typer.Option("--no-reset", help="Do not offer reset.")] = False,
@@ -33,7 +38,7 @@ def authority(
         bool, typer.Option("--no-collect", help="Do not offer collect; the receiving folder is watched all the same.")
     ] = False,
 ) -> None:
-    """Run the bundled local-authority system: a driver API in front, a drop folder behind.
+    """Run the bundled local-authority system: a driver API in front, a drop folder or a MESH mailbox behind.
 
     Prints one JSON line with its address once it accepts connections. Ends on Ctrl-C.
 
@@ -44,13 +49,16 @@ def authority(
         return
     from cpis_cli.hosting import fail, run_until_told
     from cpis_simulator.apps.authority_host import AuthorityHost
+    from cpis_simulator.apps.authority_mesh import AuthorityMesh
     from cpis_simulator.apps.authority_system import AuthorityDriver
     from cpis_simulator.apps.logs import start_logging
     from cpis_simulator.apps.operations import operations_app
     from cpis_simulator.authority.caseload import Configuration
     from cpis_simulator.authority.faults import faulty
     from cpis_simulator.errors import CpisError
+    from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, mailbox_of
     from cpis_simulator.transport.http_server import HttpServer
+    from cpis_simulator.transport.mesh_client import MeshAccount, MeshClient
 
     start_logging()
     configuration = Configuration(
@@ -66,12 +74,17 @@ def authority(
     withheld = frozenset(operation for operation, refused in refusals.items() if refused)
     faults = tuple(fault or ())
     try:
+        mesh = None
+        if mesh_url is not None:
+            account = MeshAccount(mesh_url, mailbox_of(ods), mesh_password, mesh_shared_key, SERVICE_MAILBOX)
+            mesh = AuthorityMesh(MeshClient(account))
         system = AuthorityHost(
             configuration,
             drop=drop,
             state=state or Path("authority-state") / f"{ods}.sqlite",
             kind=faulty(faults),
             other_children=other_children,
+            mesh=mesh,
         )
         driver = AuthorityDriver(system, withheld=withheld, faults=faults)
         server = HttpServer(operations_app("authority", driver), host=host, port=port)

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
+from cpis_simulator.apps.authority_mesh import AuthorityMesh, Undelivered
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.other_children import add_other_children
 from cpis_simulator.authority.state import OFFICE
@@ -30,6 +31,7 @@ from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name
 from cpis_simulator.settings import FilesSettings
 from cpis_simulator.store.authority_store import AuthorityStore
 from cpis_simulator.transport.folders import FolderWatch, make_private, write_whole
+from cpis_simulator.transport.mesh_client import MeshFailed
 
 LOG: Final = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -74,6 +76,7 @@ class AuthorityHost:
         state: File of the store.
         other_children: How many children the system has held and shared for long.
         files: Settings of the drop folder.
+        mesh: The mailbox that is used instead of the shared folders.
 
     Raises:
         StartError: The store or a folder cannot be used.
@@ -88,10 +91,12 @@ class AuthorityHost:
         kind: type[CaseSystem] = CaseSystem,
         other_children: int = 0,
         files: FilesSettings | None = None,
+        mesh: AuthorityMesh | None = None,
     ) -> None:
         """Load what is remembered and put leftovers in order."""
         self.configuration = configuration
         self._kind = kind
+        self._mesh = mesh
         self._files = files or FilesSettings()
         self._other_children = other_children
         self._state_file = state
@@ -107,7 +112,8 @@ class AuthorityHost:
         )
         self._thread = threading.Thread(target=self._poll, name="authority", daemon=True)
         self._load()
-        self._deliver_leftovers()
+        if mesh is None:  # Whether MESH is there is seen when it is first asked.
+            self._deliver_leftovers()
 
     def _make_folders(self) -> None:
         places = self.places
@@ -198,6 +204,9 @@ class AuthorityHost:
         Raises:
             OSError: It cannot be put there.
         """
+        if self._mesh is not None:
+            self._mesh.send(prepared)
+            return
         target = folder / prepared.name
         if not self._system.drops_whole_files:
             _write_in_place(prepared, target)
@@ -222,10 +231,26 @@ class AuthorityHost:
     def _sweep(self) -> bool:
         """Deal with the whole files, oldest first; says whether one is still being written."""
         with self._lock:
+            self._fetch()
             found = self._watch.sweep(self.places.response)
             for name in in_order((file.path.name, file.mtime_ns) for file in found.whole):
                 self._receive(self.places.response / name)
             return found.unsettled
+
+    def _fetch(self) -> None:
+        """Have what waits at MESH put into the receiving folder, and send what a crash has kept from it."""
+        if self._mesh is None:
+            return
+        try:
+            self._deliver_leftovers()
+            self._mesh.fetch(self.places.outbox, self.places.response, self._hear_undelivered)
+        except OSError as error:
+            LOG.warning("event=mesh_unusable reason=%r", str(error))
+
+    def _hear_undelivered(self, report: Undelivered) -> None:
+        parts = report.local_id.split("_")
+        file_id = parts[-2] if len(parts) > 1 else ""
+        self.event(lambda system, now: system.note_undelivered(file_id, report.text, now=now), durable=True)
 
     def _receive(self, path: Path) -> None:
         try:
@@ -249,6 +274,11 @@ class AuthorityHost:
                         path.rename(self.places.archive / free_name(path.name, self._is_archived))
                     except FileNotFoundError:
                         continue  # the service picked it up in this moment
+            if self._mesh is not None:
+                try:
+                    self._mesh.forget()
+                except OSError as error:
+                    LOG.warning("event=mesh_unusable reason=%r", str(error))
             self._store.clear()
             self._load(next_file_id)
 
@@ -258,7 +288,8 @@ class AuthorityHost:
             self._store.close()
             self._store = AuthorityStore(self._state_file)
             self._load()
-            self._deliver_leftovers()
+            if self._mesh is None:
+                self._deliver_leftovers()
 
     # Start and end.
 
@@ -276,6 +307,8 @@ class AuthorityHost:
         self._watch.stop()
         with self._lock:
             self._store.close()
+            if self._mesh is not None:
+                self._mesh.close()
 
     def _poll(self) -> None:
         while not self._ended.is_set():
@@ -305,10 +338,21 @@ class AuthorityHost:
     def _deliver_leftovers(self) -> None:
         """After a crash: a file that is remembered goes out, one that is not was never made."""
         for path in sorted(self.places.outbox.glob("*.xml")):
-            if path.stem.split("_")[-2] in self._system.state.files:
-                self._put(path, self.places.upload)
-            else:
+            if path.stem.split("_")[-2] not in self._system.state.files:
                 path.unlink()
+            elif self._mesh is not None:
+                self._send_leftover(self._mesh, path)
+            else:
+                self._put(path, self.places.upload)
+
+    def _send_leftover(self, mesh: AuthorityMesh, path: Path) -> None:
+        try:
+            mesh.send_leftover(path)
+        except MeshFailed as error:
+            if not error.is_refusal:
+                raise
+            self._hear_undelivered(Undelivered(path.stem, str(error)))
+            path.unlink()
 
     def _is_archived(self, name: str) -> bool:
         return (self.places.archive / name).exists()

@@ -25,6 +25,7 @@ from cpis_simulator.apps.problems import Problems
 from cpis_simulator.apps.untouched import Untouched
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
+from cpis_simulator.mailbox.refusals import Refused
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.session import OutboxRow
 from cpis_simulator.store.world import World
@@ -188,17 +189,19 @@ class Delivery:
                     self._mail.put(private, row)
                 else:
                     os.replace(private, folder / row.name)
+                    self.untouched.note(row.authority, folder / row.name)
             except FileNotFoundError:
                 if private.exists():
                     self._problems.tell(_key(row), f"the folder {folder} is gone")
                     continue
                 # Renamed before a crash, and perhaps in evidence already.
                 recorded = self._recorded() if recorded is None else recorded
+            except Refused as refused:
+                self._problems.tell(_key(row), f"{row.name} cannot be sent by MESH: {refused}")
+                continue
             except OSError as error:
                 self._problems.tell(_key(row), _cannot(folder, error))
                 continue
-            else:
-                self.untouched.note(row.authority, folder / row.name)
             crash_point("after-rename")
             if recorded is None or row.delivery not in recorded:
                 self._record(row)

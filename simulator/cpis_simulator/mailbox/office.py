@@ -259,19 +259,29 @@ class PostOffice:
         """Routing by a patient's practice is for general practice only (IN-11)."""
         return self._settings.strict and _PATIENT.fullmatch(recipient) is not None
 
-    def send(self, sender: Mailbox, sending: Sending, size: int, *, now: datetime, ids_at: datetime) -> list[Event]:
+    def send(
+        self,
+        sender: Mailbox,
+        sending: Sending,
+        size: int,
+        *,
+        now: datetime,
+        ids_at: datetime,
+        may_be_empty: bool = False,
+    ) -> list[Event]:
         """A message comes, or its first chunk; the first event is that of the message.
 
         Args:
             size: Bytes of the body.
             now: The service's time.
             ids_at: Real time, which message ids are made of.
+            may_be_empty: The service itself may send an empty file, to see what its recipient makes of it.
 
         Raises:
             Refused: As `admit`, or it is empty.
         """
         self.admit(sender, sending)
-        if size == 0:
+        if size == 0 and not may_be_empty:
             raise Refused(Reason.NO_DATA)
         message = Message(
             self._ids.next(ids_at),

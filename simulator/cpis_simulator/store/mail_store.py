@@ -106,7 +106,7 @@ class MailStore:
 
         Args:
             body: Bytes, or a `Takeable`.
-            key: A message that was sent under this key before is not sent again.
+            key: Of what the service itself sends: sent under it before, it is not sent again.
 
         Raises:
             Refused: It may not be sent.
@@ -115,7 +115,7 @@ class MailStore:
         with self.turn() as now:
             if key and (known := self.office.with_key(key)) is not None:
                 return known
-            events = self.office.send(sender, sending, size, now=now, ids_at=self._real_now())
+            events = self.office.send(sender, sending, size, now=now, ids_at=self._real_now(), may_be_empty=bool(key))
             first = events[0]
             assert isinstance(first, Sent)
             message = replace(first.message, key=key)
