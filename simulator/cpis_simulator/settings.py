@@ -143,6 +143,13 @@ class FilesSettings(Group):
     ] = "events"
     settle: Annotated[float, Field(ge=0, description="Seconds that an unclosed file must stand still")] = 0.2
     max_bytes: Annotated[int, Field(gt=0, description="A larger upload is answered CPF01")] = 512 * 1024 * 1024
+    status_time_zone: Annotated[
+        Literal["uk", "utc"], Field(description="Of a control file's status record: local time, or UTC")
+    ] = "uk"
+    save_sent: Annotated[bool, Field(description="Pairs that went stand in SENT, or are deleted (PU-12)")] = True
+    collect_report: Annotated[bool, Field(description="A report for each pair that was taken")] = False
+    transfer_report: Annotated[bool, Field(description="A report for each pair that went")] = False
+    delay_report: Annotated[bool, Field(description="A report for each try that failed (PU-11)")] = False
 
     @model_validator(mode="after")
     def _are_four_folders(self) -> FilesSettings:

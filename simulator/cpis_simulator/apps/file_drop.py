@@ -22,6 +22,7 @@ from typing import Final
 
 from cpis_simulator.apps.claims import Claim, Claims, Folders
 from cpis_simulator.apps.drop_delivery import Delivery
+from cpis_simulator.apps.mesh_folders import MeshFolder
 from cpis_simulator.apps.mesh_mail import MeshMail
 from cpis_simulator.apps.problems import Problems
 from cpis_simulator.directory import RegisteredAuthority
@@ -29,6 +30,7 @@ from cpis_simulator.driving import FolderState
 from cpis_simulator.errors import CpisError, StartError
 from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import in_order, is_upload_name
+from cpis_simulator.mailbox.seeds import mailbox_of
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.world import World
@@ -56,6 +58,7 @@ class FileDrop:
         also: Called now and then while folders are served, for what is due by the clock.
         mail_now: The service's time; with it MESH is served, too.
         mailboxes: Of MESH, beside those of CP-IS.
+        pairs: The authorities' mailboxes have folders of pairs, in `mesh/` under the root.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class FileDrop:
         also: Callable[[], None] | None = None,
         mail_now: Callable[[], datetime] | None = None,
         mailboxes: Sequence[Mailbox] = (),
+        pairs: bool = False,
     ) -> None:
         """Remember; `start` opens the folders."""
         self._root = root.absolute()
@@ -101,6 +105,10 @@ class FileDrop:
             if mail_now is not None
             else None
         )  # fmt: skip
+        self._mail_now = mail_now
+        self._pairs = pairs
+        self.mesh_folders: dict[str, MeshFolder] = {}
+        self._ids = ids
         self.delivery = Delivery(
             world, journal, self._private / "outbox", receiving, self.problems,
             mail=self.mail, reply_profile=names.reply_profile,
@@ -137,6 +145,7 @@ class FileDrop:
         if self.mail is not None:
             self.mail.open()
             self._held_open.callback(self.mail.close)
+            self._start_pairs(self.mail)
         self.delivery.sweep()
         self._stopping.clear()
         self._watch.start()
@@ -144,6 +153,19 @@ class FileDrop:
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def _start_pairs(self, mail: MeshMail) -> None:
+        if not self._pairs or self._mail_now is None:
+            return
+        for ods in self._served:
+            mailbox = mail.store.office.mailboxes[mailbox_of(ods)]
+            folder = self.mesh_folders[ods] = MeshFolder(
+                self._root / "mesh" / mailbox.mailbox_id, mailbox, mail.store, self._settings.files,
+                ids=self._ids, now=self._mail_now, problems=self.problems,
+            )  # fmt: skip
+            folder.start()
+            self._held_open.callback(folder.stop)
+            mail.listeners[mailbox.mailbox_id] = folder.wake
 
     def stop(self) -> None:
         """Finish what is being done, then let go of the folders."""
@@ -158,7 +180,8 @@ class FileDrop:
 
     def is_working(self) -> bool:
         """Every thread is alive."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        threads = bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        return threads and all(folder.is_working() for folder in self.mesh_folders.values())
 
     def wake_delivery(self) -> None:
         """Something was put into the outbox."""

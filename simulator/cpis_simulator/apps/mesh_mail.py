@@ -51,6 +51,9 @@ class MeshMail:
         now: The service's time.
         real_now: Real time.
         arrived: Called when something came into the service's mailbox.
+
+    Attributes:
+        listeners: Called when something came into a mailbox, by its id.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class MeshMail:
         self._real_now = real_now
         self._arrived = arrived
         self._store: MailStore | None = None
+        self.listeners: dict[str, Callable[[], None]] = {}
 
     @property
     def store(self) -> MailStore:
@@ -94,8 +98,14 @@ class MeshMail:
             chance=Random(self._real_now().isoformat()),
             now=self._now,
             real_now=self._real_now,
-            arrived=lambda recipient: self._arrived() if recipient == SERVICE_MAILBOX else None,
+            arrived=self._hear,
         )
+
+    def _hear(self, recipient: str) -> None:
+        if recipient == SERVICE_MAILBOX:
+            self._arrived()
+        elif (listener := self.listeners.get(recipient)) is not None:
+            listener()
 
     def close(self) -> None:
         """Let go of it."""
@@ -194,7 +204,7 @@ class MeshMail:
                 file_name=row.name,
                 content_type="application/xml",
             )
-            self.store.send(self._own, sending, size, _Linked(private), key=row.delivery)
+            self.store.send(self._own, sending, size, _Linked(private), key=row.delivery, may_be_empty=True)
         crash_point("after-mail")
         private.unlink()
 

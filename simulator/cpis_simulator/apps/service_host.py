@@ -55,6 +55,7 @@ class Places:
         evidence: None: no evidence is written.
         tls: Of the lookup endpoint and of MESH; None for plain HTTP.
         mesh_port: Of MESH's REST interface; None: MESH is not served.
+        mesh_folders: The authorities' mailboxes have folders of pairs, in `mesh/` under the drop root.
         mesh_seed: Further mailboxes, by the name of a seed.
     """
 
@@ -67,6 +68,7 @@ class Places:
     directory_port: int = 0
     tls: ServerTls | None = None
     mesh_port: int | None = None
+    mesh_folders: bool = False
     mesh_seed: Literal["none", "interop"] = "none"
 
 
@@ -138,6 +140,7 @@ class ServiceHost:
                 utc_now,
                 serves_folders=share.is_first,
                 serves_mesh=places.mesh_port is not None,
+                serves_pairs=places.mesh_folders,
                 mailboxes=interop_mailboxes() if places.mesh_seed == "interop" else (),
                 parties=(*_bundled_parties(settings, places), *parties),
                 tls=_reply_context(places.tls),
@@ -303,6 +306,7 @@ class ServiceHost:
             "password": mesh.password,
             "service_mailbox": SERVICE_MAILBOX,
             "mailboxes": {a.ods_code: mailbox_of(a.ods_code) for a in self._authorities},
+            "folders": {ods: str(folder.root) for ods, folder in self.node.drop.mesh_folders.items()},
         }
 
     def stop(self) -> None:

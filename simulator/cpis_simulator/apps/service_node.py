@@ -89,6 +89,7 @@ class ServiceNode:
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
         serves_mesh: It does so by MESH, too.
         mailboxes: Of MESH, beside those of CP-IS.
+        serves_pairs: The authorities' mailboxes have folders of pairs.
         parties: The configured part of the directory, without the service itself.
         tls: Our side of TLS where replies go to an `https` address.
     """
@@ -106,6 +107,7 @@ class ServiceNode:
         serves_folders: bool = True,
         serves_mesh: bool = False,
         mailboxes: Sequence[Mailbox] = (),
+        serves_pairs: bool = False,
         parties: Sequence[Party] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -120,6 +122,7 @@ class ServiceNode:
             drop_root, authorities, self.world, journal, settings,
             ids=ids, real_now=real_now, also=self._flush_when_due if window else None,
             mail_now=self.now if serves_mesh and serves_folders else None, mailboxes=mailboxes,
+            pairs=serves_pairs,
         )  # fmt: skip
         self._serves_folders = serves_folders
         self._parties = tuple(parties)

@@ -232,6 +232,10 @@ class PostOffice:
             raise Refused(Reason.UNKNOWN_MESSAGE)
         return message
 
+    def new_id(self, at: datetime) -> str:
+        """An id that no message has or will have; `at` is real time."""
+        return self._ids.next(at)
+
     # Deciding.
 
     def admit(self, sender: Mailbox, sending: Sending) -> None:

@@ -101,12 +101,15 @@ class MailStore:
             self._do(self.office.due(now, self._real_now()))
             yield now
 
-    def send(self, sender: Mailbox, sending: Sending, size: int, body: object, *, key: str = "") -> Message:
+    def send(
+        self, sender: Mailbox, sending: Sending, size: int, body: object, *, key: str = "", may_be_empty: bool = False
+    ) -> Message:
         """Take a message or its first chunk.
 
         Args:
             body: Bytes, or a `Takeable`.
-            key: Of what the service itself sends: sent under it before, it is not sent again.
+            key: A message that was sent under this key before is not sent again.
+            may_be_empty: The service itself may send an empty file.
 
         Raises:
             Refused: It may not be sent.
@@ -115,7 +118,9 @@ class MailStore:
         with self.turn() as now:
             if key and (known := self.office.with_key(key)) is not None:
                 return known
-            events = self.office.send(sender, sending, size, now=now, ids_at=self._real_now(), may_be_empty=bool(key))
+            events = self.office.send(
+                sender, sending, size, now=now, ids_at=self._real_now(), may_be_empty=may_be_empty
+            )
             first = events[0]
             assert isinstance(first, Sent)
             message = replace(first.message, key=key)
@@ -157,6 +162,11 @@ class MailStore:
             self._do([Sent(message)])
         self._tell(message)
         return message
+
+    def new_id(self) -> str:
+        """An id that no message has or will have."""
+        with self._lock:
+            return self.office.new_id(self._real_now())
 
     def settle(self, message_id: str, status: Status, failure: Failure | None) -> None:
         """Give a message another status."""
