@@ -28,6 +28,9 @@ def authority(
     mesh_url: Annotated[
         str | None, typer.Option(help="Address of MESH's REST interface, used instead of the folders.")
     ] = None,
+    mesh_root: Annotated[
+        Path | None, typer.Option(help="Folder with OUT and IN of a MESH client, used instead of the others.")
+    ] = None,
     mesh_password: Annotated[str, typer.Option(help="Of the authority's mailbox.")] = "password",
     mesh_shared_key: Annotated[str, typer.Option(help="Of the environment that MESH belongs to.")] = "TestKey",
     fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
@@ -49,7 +52,8 @@ def authority(
         return
     from cpis_cli.hosting import fail, run_until_told
     from cpis_simulator.apps.authority_host import AuthorityHost
-    from cpis_simulator.apps.authority_mesh import AuthorityMesh
+    from cpis_simulator.apps.authority_mesh import AuthorityDoor, AuthorityMesh
+    from cpis_simulator.apps.authority_pairs import AuthorityPairs
     from cpis_simulator.apps.authority_system import AuthorityDriver
     from cpis_simulator.apps.logs import start_logging
     from cpis_simulator.apps.operations import operations_app
@@ -74,17 +78,19 @@ def authority(
     withheld = frozenset(operation for operation, refused in refusals.items() if refused)
     faults = tuple(fault or ())
     try:
-        mesh = None
-        if mesh_url is not None:
+        door: AuthorityDoor | None = None
+        if mesh_root is not None:
+            door = AuthorityPairs(mesh_root, mailbox_of(ods), SERVICE_MAILBOX)
+        elif mesh_url is not None:
             account = MeshAccount(mesh_url, mailbox_of(ods), mesh_password, mesh_shared_key, SERVICE_MAILBOX)
-            mesh = AuthorityMesh(MeshClient(account))
+            door = AuthorityMesh(MeshClient(account))
         system = AuthorityHost(
             configuration,
             drop=drop,
             state=state or Path("authority-state") / f"{ods}.sqlite",
             kind=faulty(faults),
             other_children=other_children,
-            mesh=mesh,
+            door=door,
         )
         driver = AuthorityDriver(system, withheld=withheld, faults=faults)
         server = HttpServer(operations_app("authority", driver), host=host, port=port)

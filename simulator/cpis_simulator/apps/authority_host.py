@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cpis_simulator.apps.authority_mesh import AuthorityMesh, Undelivered
+from cpis_simulator.apps.authority_mesh import AuthorityDoor, Undelivered
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.other_children import add_other_children
 from cpis_simulator.authority.state import OFFICE
@@ -76,7 +76,7 @@ class AuthorityHost:
         state: File of the store.
         other_children: How many children the system has held and shared for long.
         files: Settings of the drop folder.
-        mesh: The mailbox that is used instead of the shared folders.
+        door: Used instead of the shared folders.
 
     Raises:
         StartError: The store or a folder cannot be used.
@@ -91,12 +91,12 @@ class AuthorityHost:
         kind: type[CaseSystem] = CaseSystem,
         other_children: int = 0,
         files: FilesSettings | None = None,
-        mesh: AuthorityMesh | None = None,
+        door: AuthorityDoor | None = None,
     ) -> None:
         """Load what is remembered and put leftovers in order."""
         self.configuration = configuration
         self._kind = kind
-        self._mesh = mesh
+        self._door = door
         self._files = files or FilesSettings()
         self._other_children = other_children
         self._state_file = state
@@ -112,7 +112,7 @@ class AuthorityHost:
         )
         self._thread = threading.Thread(target=self._poll, name="authority", daemon=True)
         self._load()
-        if mesh is None:  # Whether MESH is there is seen when it is first asked.
+        if door is None:  # Whether it is there is seen when it is first asked.
             self._deliver_leftovers()
 
     def _make_folders(self) -> None:
@@ -204,8 +204,8 @@ class AuthorityHost:
         Raises:
             OSError: It cannot be put there.
         """
-        if self._mesh is not None:
-            self._mesh.send(prepared)
+        if self._door is not None:
+            self._door.send(prepared)
             return
         target = folder / prepared.name
         if not self._system.drops_whole_files:
@@ -239,13 +239,13 @@ class AuthorityHost:
 
     def _fetch(self) -> None:
         """Have what waits at MESH put into the receiving folder, and send what a crash has kept from it."""
-        if self._mesh is None:
+        if self._door is None:
             return
         try:
             self._deliver_leftovers()
-            self._mesh.fetch(self.places.outbox, self.places.response, self._hear_undelivered)
+            self._door.fetch(self.places.outbox, self.places.response, self._hear_undelivered)
         except OSError as error:
-            LOG.warning("event=mesh_unusable reason=%r", str(error))
+            LOG.warning("event=door_unusable reason=%r", str(error))
 
     def _hear_undelivered(self, report: Undelivered) -> None:
         parts = report.local_id.split("_")
@@ -274,11 +274,11 @@ class AuthorityHost:
                         path.rename(self.places.archive / free_name(path.name, self._is_archived))
                     except FileNotFoundError:
                         continue  # the service picked it up in this moment
-            if self._mesh is not None:
+            if self._door is not None:
                 try:
-                    self._mesh.forget()
+                    self._door.forget()
                 except OSError as error:
-                    LOG.warning("event=mesh_unusable reason=%r", str(error))
+                    LOG.warning("event=door_unusable reason=%r", str(error))
             self._store.clear()
             self._load(next_file_id)
 
@@ -288,7 +288,7 @@ class AuthorityHost:
             self._store.close()
             self._store = AuthorityStore(self._state_file)
             self._load()
-            if self._mesh is None:
+            if self._door is None:
                 self._deliver_leftovers()
 
     # Start and end.
@@ -307,8 +307,8 @@ class AuthorityHost:
         self._watch.stop()
         with self._lock:
             self._store.close()
-            if self._mesh is not None:
-                self._mesh.close()
+            if self._door is not None:
+                self._door.close()
 
     def _poll(self) -> None:
         while not self._ended.is_set():
@@ -340,14 +340,14 @@ class AuthorityHost:
         for path in sorted(self.places.outbox.glob("*.xml")):
             if path.stem.split("_")[-2] not in self._system.state.files:
                 path.unlink()
-            elif self._mesh is not None:
-                self._send_leftover(self._mesh, path)
+            elif self._door is not None:
+                self._send_leftover(self._door, path)
             else:
                 self._put(path, self.places.upload)
 
-    def _send_leftover(self, mesh: AuthorityMesh, path: Path) -> None:
+    def _send_leftover(self, door: AuthorityDoor, path: Path) -> None:
         try:
-            mesh.send_leftover(path)
+            door.send_leftover(path)
         except MeshFailed as error:
             if not error.is_refusal:
                 raise

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Protocol
 
 from cpis_simulator.mailbox.names import is_upload_name
 from cpis_simulator.mailbox.seeds import UPLOAD
@@ -29,6 +29,25 @@ class Undelivered:
 
     local_id: str
     text: str
+
+
+class AuthorityDoor(Protocol):
+    """Another way than a plain folder by which an authority's files cross."""
+
+    def send(self, prepared: Path) -> None:
+        """Let a file go; it is not there afterwards, or waits to be sent as a leftover."""
+
+    def send_leftover(self, prepared: Path) -> None:
+        """As `send`, for a file that may have gone before a crash."""
+
+    def fetch(self, staging: Path, receiving: Path, told: Callable[[Undelivered], object]) -> None:
+        """Put all that waits into the receiving folder; reports are told instead."""
+
+    def forget(self) -> None:
+        """Have nothing waiting any more."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class AuthorityMesh:

@@ -232,6 +232,7 @@ class Delivery:
             "name": row.name,
             "kind": row.kind,
             "delivery": row.delivery,
+            **(self._mail.sent_facts(row.delivery) if self._mail is not None else {}),
         }
         kept = self._staging / f"{row.delivery}{_KEPT}"
         body = kept if row.body is None else row.body

@@ -13,6 +13,7 @@ import gzip
 import logging
 import os
 import re
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -22,7 +23,7 @@ from typing import BinaryIO, Final
 
 from cpis_simulator.apps.crash import crash_point
 from cpis_simulator.directory import RegisteredAuthority
-from cpis_simulator.mailbox.messages import Failure, Mailbox, Message, Sending
+from cpis_simulator.mailbox.messages import Failure, Mailbox, Message, Sending, Status
 from cpis_simulator.mailbox.refusals import BAD_CPIS_FILE, Reason
 from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, UPLOAD, WORKFLOW_OF, cpis_mailboxes, mailbox_of
 from cpis_simulator.settings import Settings
@@ -36,6 +37,7 @@ REPORT: Final = "mesh-report"
 """Kind of what leaves to say that an upload is no CP-IS file; its name is the id of the upload's message."""
 
 _PIECE: Final = 1 << 16
+_PAIR_S: Final = 5.0
 _LONGEST: Final = 200
 _MESSAGE_ID: Final = re.compile(r"\d{20}_[0-9A-F]{6}")
 
@@ -148,6 +150,11 @@ class MeshMail:
             found |= {name: _as_text(value) for name, value in said.items() if value}
         return found
 
+    def sent_facts(self, delivery: str) -> dict[str, str]:
+        """What evidence says of what was sent by MESH; empty of what left by another door."""
+        message = self.store.office.with_key(delivery)
+        return {"door": "mesh", "mesh-id": message.message_id} if message is not None else {}
+
     def write(self, message: Message, target: Path) -> None:
         """Write what a message holds into a file, decompressed, as far as a file is read at all.
 
@@ -204,9 +211,18 @@ class MeshMail:
                 file_name=row.name,
                 content_type="application/xml",
             )
-            self.store.send(self._own, sending, size, _Linked(private), key=row.delivery, may_be_empty=True)
+            message = self.store.send(self._own, sending, size, _Linked(private), key=row.delivery, may_be_empty=True)
+            self._wait_for_pair(message)
         crash_point("after-mail")
         private.unlink()
+
+    def _wait_for_pair(self, message: Message) -> None:
+        """Where a mailbox has a folder, a file counts as delivered when it stands there."""
+        if message.recipient not in self.listeners:
+            return
+        end = time.monotonic() + _PAIR_S
+        while message.status is Status.ACCEPTED and time.monotonic() < end:
+            time.sleep(0.001)
 
 
 class _Linked:

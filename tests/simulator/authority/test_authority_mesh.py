@@ -42,7 +42,7 @@ class Mesh:
         self.account = MeshAccount(self.server.url, "Z99HC001", "password", KEY, SERVICE_MAILBOX)
 
     def office(self, folder: Path, **other: str) -> Office:
-        return Office(folder, mesh=AuthorityMesh(MeshClient(replace(self.account, **other))))
+        return Office(folder, door=AuthorityMesh(MeshClient(replace(self.account, **other))))
 
     def uploads(self) -> list[Message]:
         with self.store.turn():
