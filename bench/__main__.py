@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, edge, evidence, lookups, replies, serving, suite, uploads
+from bench import codecs, edge, evidence, lookups, mesh, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
     "edge": edge.measured,
     "evidence": evidence.measured,
     "lookups": lookups.measured,
+    "mesh": mesh.measured,
     "replies": replies.measured,
     "serving": serving.measured,
     "suite": suite.measured,

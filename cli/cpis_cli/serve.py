@@ -28,9 +28,10 @@ def serve(
     mesh_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of MESH's REST interface, 0 for any free.")
     ] = 0,
-    mesh_folders: Annotated[
-        bool, typer.Option("--mesh-folders", help="Give each authority's mailbox folders of pairs, in DROP/mesh.")
-    ] = False,
+    mesh_folder: Annotated[
+        list[str] | None,
+        typer.Option(help="ODS code of an authority whose mailbox has folders of pairs, in DROP/mesh."),
+    ] = None,
     mesh_seed: Annotated[
         str | None, typer.Option(help="Further mailboxes: `interop`, those of the MESH sandbox's own tests.")
     ] = None,
@@ -84,7 +85,7 @@ def serve(
                 directory_port=directory_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
                 mesh_port=mesh_port,
-                mesh_folders=mesh_folders,
+                mesh_folders=tuple(mesh_folder or ()),
                 mesh_seed=_seed(mesh_seed),
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.upload import encode_upload
@@ -27,7 +28,7 @@ def wait_for(is_true: Callable[[], object], seen: Callable[[], object], *, withi
         time.sleep(0.002)
 
 
-def make_node(folder: Path, choices: Settings | None = None, **more: bool) -> ServiceNode:
+def make_node(folder: Path, choices: Settings | None = None, **more: Any) -> ServiceNode:
     """A node on the store, journal and drop root of a folder."""
     return ServiceNode(
         choices or Settings(),
@@ -43,7 +44,7 @@ def make_node(folder: Path, choices: Settings | None = None, **more: bool) -> Se
 
 @contextmanager
 def running(
-    folder: Path, choices: Settings | None = None, *, started: bool = True, **more: bool
+    folder: Path, choices: Settings | None = None, *, started: bool = True, **more: Any
 ) -> Iterator[ServiceNode]:
     """A node that is stopped afterwards."""
     node = make_node(folder, choices, **more)

@@ -14,7 +14,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +58,7 @@ class FileDrop:
         also: Called now and then while folders are served, for what is due by the clock.
         mail_now: The service's time; with it MESH is served, too.
         mailboxes: Of MESH, beside those of CP-IS.
-        pairs: The authorities' mailboxes have folders of pairs, in `mesh/` under the root.
+        pairs: Authorities whose mailboxes have folders of pairs, in `mesh/` under the root.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class FileDrop:
         also: Callable[[], None] | None = None,
         mail_now: Callable[[], datetime] | None = None,
         mailboxes: Sequence[Mailbox] = (),
-        pairs: bool = False,
+        pairs: Collection[str] = (),
     ) -> None:
         """Remember; `start` opens the folders."""
         self._root = root.absolute()
@@ -155,9 +155,9 @@ class FileDrop:
             self._threads.append(thread)
 
     def _start_pairs(self, mail: MeshMail) -> None:
-        if not self._pairs or self._mail_now is None:
+        if self._mail_now is None:
             return
-        for ods in self._served:
+        for ods in [ods for ods in self._served if ods in self._pairs]:
             mailbox = mail.store.office.mailboxes[mailbox_of(ods)]
             folder = self.mesh_folders[ods] = MeshFolder(
                 self._root / "mesh" / mailbox.mailbox_id, mailbox, mail.store, self._settings.files,

@@ -55,7 +55,7 @@ class Places:
         evidence: None: no evidence is written.
         tls: Of the lookup endpoint and of MESH; None for plain HTTP.
         mesh_port: Of MESH's REST interface; None: MESH is not served.
-        mesh_folders: The authorities' mailboxes have folders of pairs, in `mesh/` under the drop root.
+        mesh_folders: Authorities whose mailboxes have folders of pairs, in `mesh/` under the drop root.
         mesh_seed: Further mailboxes, by the name of a seed.
     """
 
@@ -68,7 +68,7 @@ class Places:
     directory_port: int = 0
     tls: ServerTls | None = None
     mesh_port: int | None = None
-    mesh_folders: bool = False
+    mesh_folders: tuple[str, ...] = ()
     mesh_seed: Literal["none", "interop"] = "none"
 
 

@@ -89,7 +89,7 @@ class ServiceNode:
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
         serves_mesh: It does so by MESH, too.
         mailboxes: Of MESH, beside those of CP-IS.
-        serves_pairs: The authorities' mailboxes have folders of pairs.
+        serves_pairs: Authorities whose mailboxes have folders of pairs.
         parties: The configured part of the directory, without the service itself.
         tls: Our side of TLS where replies go to an `https` address.
     """
@@ -107,7 +107,7 @@ class ServiceNode:
         serves_folders: bool = True,
         serves_mesh: bool = False,
         mailboxes: Sequence[Mailbox] = (),
-        serves_pairs: bool = False,
+        serves_pairs: Sequence[str] = (),
         parties: Sequence[Party] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:

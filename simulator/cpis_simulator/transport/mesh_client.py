@@ -122,17 +122,19 @@ class MeshClient:
         return message_id
 
     def was_sent(self, local_id: str) -> bool:
-        """A message with this local id was sent before.
+        """A message with this local id was sent before, to its last chunk.
 
         Raises:
             MeshFailed: MESH does not say.
         """
-        reply = self._call("GET", f"outbox/tracking/{quote(local_id)}", {})
-        if reply.status in (200, 300):
-            return True
-        if reply.status == 404:
-            return False
-        raise _failed(reply)
+        path = "outbox/rich"
+        while path:
+            said = self._expect(200, "GET", path).json()
+            for message in said.get("messages", []):
+                if message.get("local_id") == local_id and message.get("status") != "uploading":
+                    return True
+            path = said.get("links", {}).get("next", "").partition(f"/{self.account.mailbox}/")[2]
+        return False
 
     def waiting(self) -> list[str]:
         """Ids of the messages that wait, oldest first.

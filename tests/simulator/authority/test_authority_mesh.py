@@ -176,6 +176,24 @@ def test_a_large_file_goes_and_comes_in_chunks(mesh: Mesh, tmp_path: Path, monke
     assert (client.was_sent("RUN-1"), client.was_sent("RUN-2")) == (True, False)
 
 
+def test_a_message_that_lacks_a_chunk_was_not_sent(mesh: Mesh) -> None:
+    sender = mesh.store.office.mailboxes["Z99HC001"]
+    sending = Sending(SERVICE_MAILBOX, "SIM_CPIS_UPLOAD", chunks=2, local_id="RUN-1")
+    message = mesh.store.send(sender, sending, 4, b"data")
+    client = MeshClient(mesh.account)
+    before = client.was_sent("RUN-1")
+    mesh.store.add_chunk(message, 2, 4, b"more")
+    assert (before, client.was_sent("RUN-1")) == (False, True)
+
+
+def test_what_was_sent_is_found_among_many(mesh: Mesh) -> None:
+    sender = mesh.store.office.mailboxes["Z99HC001"]
+    for number in range(150):
+        mesh.store.send(sender, Sending(SERVICE_MAILBOX, "SIM_CPIS_UPLOAD", local_id=f"RUN-{number}"), 4, b"data")
+    client = MeshClient(mesh.account)
+    assert (client.was_sent("RUN-0"), client.was_sent("RUN-150")) == (True, False)
+
+
 def test_a_client_says_why_it_failed(mesh: Mesh) -> None:
     with pytest.raises(MeshFailed, match="MESH answered 404 RECEIVE 20"):
         MeshClient(mesh.account).fetch("NONE")
