@@ -1,10 +1,11 @@
 """Every endpoint of MESH's REST interface, its success and each of its errors, in both versions.
 
-`pytest -s` prints the table.
+`python -m tests.simulator.test_mesh_rest` prints the table of them that stands in `docs/mesh.md`.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -227,14 +228,30 @@ ERRORS = [
     Row("admin calls outside of test mode", lambda d, v: d.call("DELETE", "/admin/reset", version=v), 403, *DENIED),
 ]  # fmt: skip
 
-LINES: list[str] = []
+PAGE = Path(__file__).parents[2] / "docs" / "mesh.md"
+BEGINS = "| call | version 1 | version 2 | event | code |"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _table() -> Iterator[None]:
-    yield
-    print("\n| call | version | status | event | code |\n| --- | --- | --- | --- | --- |")
-    print("\n".join(sorted(LINES)))
+def table(folder: Path) -> str:
+    """Each call, and what it is answered in either version."""
+    lines = [BEGINS, "| --- | --- | --- | --- | --- |"]
+    for row in SUCCESSES + ERRORS:
+        statuses, told = [], ("", "")
+        for version in (1, 2):
+            desk = Desk(folder / f"{row.name}-{version}".replace("/", " "))
+            answer = row.act(desk, version)
+            statuses.append(str(answer.status))
+            if row in ERRORS:
+                event, code = event_and_code(said_by(answer), 1 if row.name == "unknown version" else version)
+                told = (event or "", code or "")
+            desk.store.close()
+        lines.append(f"| {row.name} | {' | '.join(statuses)} | {told[0]} | {told[1]} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_has_the_table_of_every_call(tmp_path: Path) -> None:
+    """Made again by `python -m tests.simulator.test_mesh_rest`."""
+    assert table(tmp_path) in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -251,7 +268,6 @@ def said_by(answer: RestAnswer) -> Any:
 def test_a_call_succeeds(desk: Desk, row: Row, version: int) -> None:
     answer = row.act(desk, version)
     expected = row.first if version == 1 else row.second
-    LINES.append(f"| {row.name} | v{version} | {answer.status} | | |")
     assert (answer.status, said_by(answer)) == (row.status, expected)
     kinds = {1: "application/json", 2: "application/vnd.mesh.v2+json"}
     assert answer.body == b"" or dict(answer.fields)["Content-Type"] == kinds[version]
@@ -271,7 +287,6 @@ def test_a_call_is_refused(desk: Desk, row: Row, version: int) -> None:
     answer = row.act(desk, version)
     told = 1 if row.name == "unknown version" else version
     event, code = event_and_code(said_by(answer), told)
-    LINES.append(f"| {row.name} | v{version} | {answer.status} | {event or ''} | {code or ''} |")
     assert (answer.status, event, code) == (row.status, row.first, row.second)
 
 
@@ -508,3 +523,8 @@ def test_in_test_mode_a_message_is_given_a_status(test_mode: Desk) -> None:
     said = test_mode.tracked(ID)
     assert [said[f"status{name}"] for name in ("", "_success", "_event", "_code")] == ["error", False, "SEND", "15"]
     assert test_mode.inbox() == []
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        print(table(Path(made)), end="")
