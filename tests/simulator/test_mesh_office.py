@@ -214,7 +214,7 @@ def test_a_message_that_is_not_collected_in_five_days_is_reported(desk: Desk) ->
         "To": "LA7HC001",
         "StatusEvent": "SEND",
         "StatusCode": "14",
-        "StatusDescription": "The message was not collected within 5 days.",
+        "StatusDescription": "Message not collected by recipient after 5 days",
         "StatusSuccess": "ERROR",
         "StatusTimestamp": "20261127130501",
     }

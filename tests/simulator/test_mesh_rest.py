@@ -502,6 +502,19 @@ def test_in_test_mode_one_mailbox_is_emptied_and_no_other(test_mode: Desk) -> No
     assert test_mode.inbox() == [kept]
 
 
+def test_in_test_mode_a_message_and_a_mailbox_are_shown(test_mode: Desk) -> None:
+    message_id = sent(test_mode)
+    message = said_by(test_mode.call("GET", f"/admin/message/{message_id}", mailbox=""))
+    picked = ("status", "status_success", "message_type", "sender", "recipient", "file_size", "chunk_count")
+    assert [message[name] for name in picked] == ["Accepted", "SUCCESS", "Data", "LA7HC001", "CPISSIM01", 4, 1]
+    assert said_by(test_mode.call("GET", "/admin/mailbox/la7hc001", mailbox="")) == {
+        "mailbox_id": "LA7HC001", "mailbox_name": "LA7", "ods_code": "LA7", "org_code": "LA7", "org_name": "LA SEVEN",
+        "active": True,
+    }  # fmt: skip
+    unknown = [test_mode.call("GET", f"/admin/{what}/NONE", mailbox="").status for what in ("message", "mailbox")]
+    assert unknown == [404, 404]
+
+
 def test_in_test_mode_a_report_is_made(test_mode: Desk) -> None:
     asked = {
         "mailbox_id": "la7hc001", "code": "21", "description": "weather", "workflow_id": "UPLOAD",

@@ -141,6 +141,52 @@ def rich(message: Message, mailboxes: Mailboxes) -> Body:
     }
 
 
+def details(message: Message, mailboxes: Mailboxes) -> Body:
+    """Everything about a message, for who tests with the simulator."""
+    sending, failure = message.sending, message.failure
+    sender, is_report = mailboxes.get(message.sender, CENTRAL), message.kind == "REPORT"
+    told = failure if is_report else None
+    return _present(
+        _tracking_2(message, mailboxes)
+        | {
+            "checksum": sending.checksum,
+            "chunk_count": sending.chunks,
+            "content_encoding": sending.encoding,
+            "download_timestamp": message.changed.isoformat() if message.status is Status.ACKNOWLEDGED else None,
+            "failure_date": message.changed.isoformat() if failure and not is_report else None,
+            "failure_diagnostic": failure.description if failure and not is_report else None,
+            "file_size": message.size,
+            "is_compressed": sending.compressed,
+            "is_encrypted": sending.encrypted,
+            "linked_msg_id": message.linked or None,
+            "message_type": message.kind.title(),
+            "sender": message.sender,
+            "sender_name": sender.name,
+            "sender_ods_code": sender.ods_code,
+            "sender_org_code": sender.ods_code,
+            "sender_org_name": sender.organisation,
+            "status": message.status.value.title(),
+            "status_code": told.code if told else None,
+            "status_description": told.description if told else None,
+            "status_event": told.event if told else None,
+            "status_success": "ERROR" if failure else "SUCCESS",
+            "subject": sending.subject,
+        }
+    )
+
+
+def mailbox_details(mailbox: Mailbox) -> Body:
+    """A mailbox, for who tests with the simulator."""
+    return {
+        "mailbox_id": mailbox.mailbox_id,
+        "mailbox_name": mailbox.name,
+        "ods_code": mailbox.ods_code,
+        "org_code": mailbox.ods_code,
+        "org_name": mailbox.organisation,
+        "active": mailbox.active,
+    }
+
+
 def _iso(message: Message, later: timedelta = timedelta()) -> str:
     return (message.uploaded + later).isoformat()
 

@@ -57,7 +57,7 @@ class Reason(Enum):
 BARRED: Final = {"16": Reason.NOT_ALLOWED, "18": Reason.WORKFLOW_OFF, "19": Reason.BAD_EXPIRY}
 """Reasons for which a mailbox may be kept from sending a workflow."""
 
-NOT_COLLECTED: Final = Failure("SEND", "14", "The message was not collected within 5 days.")
+NOT_COLLECTED: Final = Failure("SEND", "14", "Message not collected by recipient after 5 days")
 BAD_CPIS_FILE: Final = Failure("SEND", "15", "The file is no CP-IS file.")
 NO_PATIENT_ROUTE: Final = Failure("SEND", "EPL-151", "No mailbox was found for the patient.")
 

@@ -165,6 +165,8 @@ class RestInterface:
 
     def _route(self, request: RestRequest, version: int) -> RestAnswer:
         words = [word for word in request.path.split("/") if word]
+        if words == ["health"]:
+            words = [ROOT[1:], "_ping"]
         if words[:1] == ["admin"]:
             words = ["messageexchange", *words]
         if words[:1] != [ROOT[1:]] or len(words) < 2:
@@ -175,7 +177,10 @@ class RestInterface:
             return _json({"status": "running", "outcome": "Yes", "env": "cpis-harness"}, 200, 1)
         with self._post.turn() as now:
             call = Call(request, words, version, now, answers.CENTRAL, _query(request.query))
-            if first == "admin" and self._settings.admin:
+            if self._settings.admin and first == "admin":
+                return self._administer(call)
+            if self._settings.admin and first in ("mailbox", "message") and len(words) == 2:
+                call.words = ["admin", *words]
                 return self._administer(call)
             if first in ("endpointlookup", "workflowsearch"):
                 return self._look_up(call)
@@ -372,6 +377,14 @@ class RestInterface:
                 return call.json({"message": f"mailbox {mailbox_id} reset"})
             case "POST", ["report"]:
                 return self._make_report(call)
+            case "GET", ["mailbox", name]:
+                if (mailbox := self._post.office.mailbox(name.upper())) is None:
+                    raise Refused(Reason.UNKNOWN_PATH, "There is no such mailbox.")
+                return call.json(answers.mailbox_details(mailbox))
+            case "GET", ["message", name]:
+                if (message := self._post.office.messages.get(name.upper())) is None:
+                    raise Refused(Reason.UNKNOWN_MESSAGE)
+                return call.json(answers.details(message, self._post.office.mailboxes))
             case "POST", ["message", name, "event"]:
                 return self._make_event(call, name.upper())
         raise Refused(Reason.UNKNOWN_PATH)
