@@ -257,6 +257,24 @@ def test_half_written_data_are_not_taken(tmp_path: Path) -> None:
     assert (root.names("OUT"), root.at_service()) == (["LA7_1.ctl", "LA7_1.dat"], [])
 
 
+def test_a_whole_control_file_waits_for_data_that_still_grow(tmp_path: Path) -> None:
+    root = Root(tmp_path, settle=0.1)
+    root.drop(body=b"")
+    growing = root.path / "OUT/LA7_1.dat"
+    written, end = 0, time.monotonic() + 0.5
+    while time.monotonic() < end:
+        with growing.open("ab") as data:
+            written += data.write(b"x")
+        root.poll()
+        assert root.names("OUT") == ["LA7_1.ctl", "LA7_1.dat"]
+        time.sleep(0.005)
+    deadline = time.monotonic() + 5
+    while not root.at_service():
+        assert time.monotonic() < deadline, root.names("OUT")
+        root.poll()
+    assert root.at_service()[0].size == written
+
+
 def test_other_files_are_left_alone(root: Root) -> None:
     for name in ("notes.txt", ".LA7_1.ctl", "LA7_1.ctl.part"):
         (root.path / "OUT" / name).write_bytes(b"x")
