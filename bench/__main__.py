@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, edge, evidence, lookups, mesh, replies, serving, suite, uploads
+from bench import codecs, drops, edge, evidence, lookups, mesh, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
+    "drops": drops.measured,
     "edge": edge.measured,
     "evidence": evidence.measured,
     "lookups": lookups.measured,
