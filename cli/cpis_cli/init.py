@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def init(
     role: Annotated[str | None, typer.Option(help="authority, care or service.")] = None,
     start: Annotated[str | None, typer.Option(help="bundled, process, docker or none.")] = None,
-    driver: Annotated[str | None, typer.Option(help="How the product is asked, such as http or command.")] = None,
+    driver: Annotated[str | None, typer.Option(help="How the product is asked: http, command or manual.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; what is not said has its default.")] = False,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("cpis.toml"),
     force: Annotated[bool, typer.Option("--force", help="Write over one that is there.")] = False,
@@ -95,6 +95,12 @@ def _next(answers: Answers, out: Path) -> list[str]:
         "none": ["Start the product, and have it write into the drop folder."],
         "bundled": [],
     }[answers.start]
-    if answers.start != "bundled":
-        lines.append("No driver yet? docs/driver.md shows how to write one.")
-    return [*lines, f"Next: cpis doctor --config {out}", f"Then: cpis run --config {out}"]
+    doctor, run = f"Next: cpis doctor --config {out}", f"Then: cpis run --config {out}"
+    if answers.start == "bundled":
+        return [*lines, doctor, run]
+    if answers.driver == "manual":
+        # A whole run asks about a thousand questions; nobody's first should.
+        lines.append("Whom to key in, and how a run by hand goes: docs/manual.md.")
+        return [*lines, doctor, f"{run} --tag FD-01"]
+    lines.append("No driver yet? docs/driver.md shows how to write one.")
+    return [*lines, doctor, run]

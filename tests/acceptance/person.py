@@ -48,8 +48,7 @@ class Council:
     """Larkfield Casebook, as whoever sits before it.
 
     Args:
-        lane: The folder of the run's lane, which holds its data.
-        drop: Root of the drop folders.
+        lane: The folder of the run's lane, which holds its data and the drop folders.
     """
 
     def __init__(self, lane: Path) -> None:
@@ -143,6 +142,8 @@ class Person:
             )
             return
         rows = [row for row in seen["items"] if self._is_new(operation, row, facts)]
+        if operation == "held-back":  # People of other scenarios stay on it, and are not asked for.
+            rows = [row for row in rows if row["child_id"] in self._people()]
         self._send_rows(rows)
 
     def _request(self, operation: str, facts: dict[str, str]) -> dict[str, Any]:
@@ -190,16 +191,21 @@ class Person:
         known = self._browser.look(
             "[...document.querySelectorAll('fieldset [name]')].map(f => f.name.replace(/\\.\\d+$/, ''))"
         )
-        children = self._browser.look("[...document.querySelectorAll('[id=\"child_id.0\"] option')].map(o => o.value)")
+        children = self._people()
         for number in range(1, len(rows)):
             self._browser.look("document.querySelector('[value=more]').click()")
             self._browser.wait_for(f"!!document.getElementById('row{number}')")
         values = {}
         for number, row in enumerate(rows):
             for name, value in row.items():
-                if name in known and (name != "child_id" or value in (children or [])):
+                if name in known and (name != "child_id" or value in children):
                     values[f"{name}.{number}"] = _typed(name, value)
         self._send(values, "done" if rows else "nothing")
+
+    def _people(self) -> list[str]:
+        """Those to be chosen from."""
+        look = "[...document.querySelectorAll('[id=\"child_id.0\"] option')].map(o => o.value)"
+        return list(self._browser.look(look) or [])
 
     def _send(self, values: dict[str, str], button: str) -> None:
         values = {**values, "by": NAME}

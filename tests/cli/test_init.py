@@ -36,10 +36,21 @@ def test_every_combination_that_it_writes_is_a_right_one(tmp_path: Path, role: s
     assert (config.role, config.start.kind) == (role, start)
     if start != "bundled":
         assert config.driver.kinds() == {driver}
+    by_hand = " --tag FD-01" if driver == "manual" and start != "bundled" else ""
     assert output.splitlines()[-2:] == [
         f"Next: cpis doctor --config {tmp_path / 'cpis.toml'}",
-        f"Then: cpis run --config {tmp_path / 'cpis.toml'}",
+        f"Then: cpis run --config {tmp_path / 'cpis.toml'}{by_hand}",
     ]
+
+
+def test_what_it_writes_for_a_product_that_only_a_person_can_work_says_so(tmp_path: Path) -> None:
+    exit_code, output = init(tmp_path, "--yes", "--start", "none", "--driver", "manual")
+    text = (tmp_path / "cpis.toml").read_text()
+    assert exit_code == 0, output
+    assert "Whom to key in, and how a run by hand goes: docs/manual.md." in output
+    assert "No driver yet?" not in output
+    assert "# page_port = 8097" in text
+    assert "# person_s = 900" in text
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def test_the_configuration_in_the_readme_is_a_right_one(tmp_path: Path) -> None:
     [
         ("driver.md", [("none", {"http"}), ("none", {"command"}), ("none", {"http", "command"})]),
         ("starting.md", [("process", {"http"}), ("docker", {"http"})]),
+        ("manual.md", [("none", {"manual"})]),
     ],
 )
 def test_the_configurations_in_a_page_are_right_ones(
@@ -173,10 +174,10 @@ def test_the_page_on_starting_names_every_key_and_every_placeholder() -> None:
     assert [name for name in MEANINGS if f"`{{{name}}}`" not in page] == []
 
 
-@pytest.mark.parametrize("name", ["process", "docker"])
-def test_the_configurations_of_the_example_product_are_right_ones(name: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("process", "process"), ("docker", "docker"), ("manual", "process")])
+def test_the_configurations_of_the_example_product_are_right_ones(name: str, kind: str) -> None:
     config = load_config(ROOT / "examples" / "council_cms" / f"{name}.toml")
-    assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (name, "Z90")
+    assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (kind, "Z90")
 
 
 def test_the_example_product_uses_nothing_of_ours() -> None:

@@ -17,11 +17,15 @@ from cpis_simulator.mailbox.refusals import Reason, Refused
 from cpis_simulator.mailbox.rest import JSON_1, RestAnswer, RestInterface, RestRequest
 from cpis_simulator.settings import MeshSettings
 from cpis_simulator.store.mail_store import MailStore
-from cpis_simulator.transport.http_connection import BODY_SINK
+from cpis_simulator.transport.http_connection import BODY_SINK, TooLarge
 
 LOG: Final = logging.getLogger(__name__)
 
-TOO_LARGE: Final = (JSON_1, b'{"errorDescription":"The request is too large; send the message in chunks."}')
+TOO_LARGE: Final = TooLarge(
+    "413 Content Too Large",
+    JSON_1,
+    b'{"errorDescription":"The request is too large; send the message in chunks."}',
+)
 
 _PIECE: Final = 1 << 16
 _STATUS_LINE: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
