@@ -13,7 +13,7 @@ from cpis_simulator.mailbox.messages import Failure
 from cpis_simulator.mailbox.office import Inbox, MessageIds
 from cpis_simulator.mailbox.refusals import Refused
 from cpis_simulator.mailbox.tokens import TokenCheck, make_token, token_hash
-from tests.simulator.mesh_examples import KEY, MAILBOXES, NOW, PASSWORD, SEND, Desk
+from tests.simulator.mesh_examples import CLIENT, KEY, MAILBOXES, NOW, PASSWORD, SEND, Desk
 
 NONCE = "6f1c0b52-0f0e-4a8e-9d43-2d5c7a1b9e11"
 
@@ -102,6 +102,25 @@ def test_a_token_counts_once() -> None:
 
 def test_a_token_may_be_used_again_when_not_strict() -> None:
     check_twice(strict=False)
+
+
+def test_a_token_counts_once_though_the_server_was_started_anew(desk: Desk) -> None:
+    headers = CLIENT | {"Authorization": desk.token("LA7HC001")}
+    statuses = []
+    for hours in (0, 0, 3, 5):
+        desk.real = NOW + timedelta(hours=hours)
+        statuses.append(desk.call("POST", "/LA7HC001", headers=headers).status)
+        desk.reopen()
+    lines = (desk.folder / "tokens.jsonl").read_text().splitlines()
+    assert (statuses, lines) == ([200, 403, 403, 403], [])
+
+
+def test_half_a_line_of_a_token_stops_no_start(desk: Desk) -> None:
+    desk.inbox()
+    with (desk.folder / "tokens.jsonl").open("a") as file:
+        file.write('["LA7HC001","x')
+    desk.reopen()
+    assert desk.inbox() == []
 
 
 # Ids and inboxes.

@@ -24,7 +24,7 @@ from cpis_simulator.mailbox.headers import Fields, broken
 from cpis_simulator.mailbox.messages import Failure, Mailbox, Message, Sending, Status
 from cpis_simulator.mailbox.office import KEPT, PostOffice, WorkflowTest
 from cpis_simulator.mailbox.refusals import NOT_COLLECTED, Reason, Refused
-from cpis_simulator.mailbox.tokens import TokenCheck
+from cpis_simulator.mailbox.tokens import REMEMBERED, TokenCheck, UsedToken
 from cpis_simulator.settings import MeshSettings
 
 ROOT: Final = "/messageexchange"
@@ -105,6 +105,12 @@ class Post(Protocol):
     def clear(self, mailbox_id: str | None = None) -> None:
         """Forget all messages, or those in one inbox."""
 
+    def used_tokens(self, *, since: datetime) -> list[UsedToken]:
+        """Tokens that were used since then, oldest first; what is older is forgotten."""
+
+    def note_token(self, used: UsedToken) -> None:
+        """Remember a token."""
+
 
 Answering = Callable[["Call"], RestAnswer]
 
@@ -138,12 +144,15 @@ class RestInterface:
     def __init__(
         self, post: Post, settings: MeshSettings, *, real_now: Callable[[], datetime], ids: Callable[[], str]
     ) -> None:
-        """No token was seen yet."""
+        """Read which tokens were used."""
         self._post = post
         self._settings = settings
         self._real_now = real_now
         self._ids = ids
-        self._tokens = TokenCheck(settings.shared_key, post.office.mailbox, strict=settings.strict)
+        self._tokens = TokenCheck(
+            settings.shared_key, post.office.mailbox,
+            strict=settings.strict, used=post.used_tokens(since=real_now() - REMEMBERED), note=post.note_token,
+        )  # fmt: skip
         self._listed: dict[str, datetime] = {}
 
     def answer(self, request: RestRequest) -> RestAnswer:

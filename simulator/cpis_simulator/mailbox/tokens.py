@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -20,6 +20,9 @@ SCHEME: Final = "NHSMESH"
 WINDOW: Final = timedelta(hours=2)
 REMEMBERED: Final = 2 * WINDOW
 """A pair of nonce and count is in the window of times for so long, on both sides of it."""
+
+UsedToken = tuple[tuple[str, str, str], datetime]
+"""Mailbox, nonce and count, and when they were used."""
 
 _TOKEN: Final = re.compile(r"NHSMESH ([^:]+):([^:]+):(\d{1,12}):(\d{12}):([0-9A-Fa-f]{64})")
 _TIME: Final = "%Y%m%d%H%M"
@@ -45,14 +48,25 @@ class TokenCheck:
         shared_key: Of the environment.
         mailbox: Finds a mailbox by its id.
         strict: Refuse a token that is of another time or was used before.
+        used: Tokens that were used before, oldest first.
+        note: Called with each token that is used, before the request is answered.
     """
 
-    def __init__(self, shared_key: str, mailbox: Callable[[str], Mailbox | None], *, strict: bool) -> None:
-        """No token was used yet."""
+    def __init__(
+        self,
+        shared_key: str,
+        mailbox: Callable[[str], Mailbox | None],
+        *,
+        strict: bool,
+        used: Iterable[UsedToken] = (),
+        note: Callable[[UsedToken], object] = lambda _used: None,
+    ) -> None:
+        """Remember those that were used."""
+        self._note = note
         self._shared_key = shared_key
         self._mailbox = mailbox
         self._strict = strict
-        self._used: OrderedDict[tuple[str, str, str], datetime] = OrderedDict()
+        self._used: OrderedDict[tuple[str, str, str], datetime] = OrderedDict(used)
 
     def check(self, header: str, mailbox_id: str, *, now: datetime) -> Mailbox:
         """The mailbox that a request is from.
@@ -97,4 +111,5 @@ class TokenCheck:
             del self._used[oldest]
         if pair in self._used:
             raise Refused(Reason.NOT_AUTHENTICATED, "The token was used before.")
+        self._note((pair, now))
         self._used[pair] = now

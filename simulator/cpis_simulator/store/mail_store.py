@@ -12,10 +12,11 @@ Source: CP-IS file drop, CH-04 to CH-07, CH-11, CH-14, IN-07.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,9 +27,11 @@ from cpis_simulator.errors import StartError
 from cpis_simulator.mailbox.events import Dropped, Event, Sent, Settled, read_events, write_events
 from cpis_simulator.mailbox.messages import Failure, Mailbox, Message, Sending, Status
 from cpis_simulator.mailbox.office import MessageIds, PostOffice
+from cpis_simulator.mailbox.tokens import UsedToken
 from cpis_simulator.settings import MeshSettings
 
 _LOG: Final = "log.jsonl"
+_TOKENS: Final = "tokens.jsonl"
 
 
 class Takeable(Protocol):
@@ -69,6 +72,7 @@ class MailStore:
         self._bodies = folder / "bodies"
         self.coming = folder / "coming"
         self._log = folder / _LOG
+        self._tokens = folder / _TOKENS
         self._now = now
         self._real_now = real_now
         self._arrived = arrived
@@ -81,6 +85,7 @@ class MailStore:
             self._tidy()
             self._file = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             self._size = os.fstat(self._file).st_size
+            self._token_file = os.open(self._tokens, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             mend = "Give this user the right to write there, or name another drop root."
             raise StartError(
@@ -90,6 +95,29 @@ class MailStore:
     def close(self) -> None:
         """Let go of the log."""
         os.close(self._file)
+        os.close(self._token_file)
+
+    # Tokens.
+
+    def used_tokens(self, *, since: datetime) -> list[UsedToken]:
+        """Tokens that were used since then, oldest first; what is older is forgotten."""
+        found: list[UsedToken] = []
+        with self._tokens.open(encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                # A line that a crash tore off is of a request that was not answered.
+                with suppress(ValueError):
+                    mailbox, nonce, count, at = json.loads(line)
+                    if (used := datetime.fromisoformat(at)) >= since:
+                        found.append(((mailbox, nonce, count), used))
+        os.ftruncate(self._token_file, 0)
+        for token in found:
+            self.note_token(token)
+        return found
+
+    def note_token(self, used: UsedToken) -> None:
+        """Remember a token, also for after a crash."""
+        pair, at = used
+        os.write(self._token_file, f"{json.dumps([*pair, at.isoformat()])}\n".encode())
 
     # Asking and changing.
 
