@@ -21,6 +21,7 @@ from cpis_cli.generate import generate
 from cpis_cli.init import init
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
+from cpis_cli.new import new
 from cpis_cli.prepare import prepare
 from cpis_cli.requirements import requirements
 from cpis_cli.run import run
@@ -63,3 +64,4 @@ for command in (
     app.command()(command)
 app.add_typer(driver, name="driver")
 app.add_typer(config, name="config")
+app.add_typer(new, name="new")

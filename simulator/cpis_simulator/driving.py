@@ -30,6 +30,12 @@ class Nothing(Shape):
     """An empty object."""
 
 
+class OfAuthority(Shape):
+    """What is asked of one of several authorities that the product serves."""
+
+    authority: Annotated[str | None, Field(description="Its ODS code; None: the first that the product serves")] = None
+
+
 class AuthorityIdentity(Shape):
     """An authority that the product serves, as configured in it."""
 
@@ -61,6 +67,9 @@ class ChildDetails(Shape):
     birth_date: date
     nhs_number: Annotated[str | None, Field(description="None: not traced yet")] = None
     local_id: Annotated[str | None, Field(description="The authority's own id, if it can be chosen")] = None
+    authority: Annotated[
+        str | None, Field(description="Code of the authority whose child it is; None: the first that is served")
+    ] = None
 
 
 class ChildReference(Shape):
@@ -642,14 +651,14 @@ AUTHORITY_OPERATIONS: Final = (
     Operation("allocate", Allocate, Nothing, "Make a worker and team responsible for a child.", True),
     Operation("close-case", CloseCase, Nothing, "Close a child's case."),
     Operation("force", ChildReference, Nothing, "Force a child into the next file."),
-    Operation("export", Nothing, Export, "Make the next upload file now.", True),
+    Operation("export", OfAuthority, Export, "Make the next upload file now.", True),
     Operation("collect", Nothing, Nothing, "Read the receiving folder now instead of at the next poll."),
-    Operation("held-back", Nothing, HeldBackList, "Children that could not be sent."),
-    Operation("files", Nothing, FileList, "Exported files and what became of them.", True),
-    Operation("work-list", Nothing, WorkList, "Failed records.", True),
-    Operation("alerts", Nothing, AlertList, "Alerts and tasks.", True),
+    Operation("held-back", OfAuthority, HeldBackList, "Children that could not be sent."),
+    Operation("files", OfAuthority, FileList, "Exported files and what became of them.", True),
+    Operation("work-list", OfAuthority, WorkList, "Failed records.", True),
+    Operation("alerts", OfAuthority, AlertList, "Alerts and tasks.", True),
     Operation("case-events", ChildReference, CaseEvents, "Accesses on a child's file.", True),
-    Operation("exceptions", Nothing, ExceptionList, "What could not be filed.", True),
+    Operation("exceptions", OfAuthority, ExceptionList, "What could not be filed.", True),
     Operation("child-status", ChildReference, ChildStatus, "What a data worker sees of a child."),
 )
 

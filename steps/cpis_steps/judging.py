@@ -36,11 +36,13 @@ class Judge:
 
         Raises:
             PeerError: The harness has started the product, and it runs no more.
-            ConfigError: The product reads nothing, and the evidence that the check would see does not say so.
+            ConfigError: The product reads nothing, and the evidence that the check would see does not say so; or a
+                setting keeps the service from reading the product's files.
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
         lane.authority.insist_that_it_runs()
+        self.stage.insist_that_files_are_read()
         never_read = lane.never_read()
         lane.service.probe(never_read=never_read)
         if until is not None and never_read:

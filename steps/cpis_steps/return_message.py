@@ -96,10 +96,12 @@ def an_access_was_filed(cpis_stage: Stage) -> None:
     read_events(cpis_stage, child, cpis_stage.accesses["access"]["event_id"])
 
 
-@when(parsers.re(r"the service delivers an access to the (?P<who>mother|child|first twin)"))
+@when(parsers.re(r"the service delivers an access to the (?P<who>mother|child|first twin|second twin)"))
 def an_access_is_delivered(cpis_stage: Stage, who: str) -> None:
     """One access by an emergency department, as the service would send it."""
-    deliver_access(cpis_stage, cpis_stage.cast[who])
+    # Where nobody is named, an access is to whoever was brought in first.
+    label = "access" if who == next(iter(cpis_stage.cast.people)) else f"access to {who}"
+    deliver_access(cpis_stage, cpis_stage.cast[who], label)
 
 
 @when("the service delivers an access to the child and one to the second child")

@@ -21,6 +21,7 @@ from cpis_simulator.evidence import CONTROL, DRIVER, FILE_DROP, LOOKUP, MARK, PR
 from cpis_simulator.settings import TransportSettings
 from cpis_simulator.spine.weather import KINDS, MIXTURES
 from cpis_simulator.vocabulary import FileCode, RecordCode
+from cpis_steps.lint import lint_files
 from cpis_steps.weather import FORMS
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,20 @@ def test_the_configurations_in_a_page_are_right_ones(
             under_test = load_config(tmp_path / "cpis.toml").system_under_test
             found.append((under_test.start.kind, under_test.driver.kinds()))
     assert found == kinds
+
+
+def test_the_scenario_in_the_page_on_own_scenarios_can_be_played_and_the_table_is_right(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "own-scenarios.md").read_text(encoding="utf-8")
+    feature, table = (
+        re.search(r"```gherkin\n(.*?)```", text, re.DOTALL),
+        re.search(r"```toml\n(.*?)```", text, re.DOTALL),
+    )
+    assert feature and table
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "ours.feature").write_text(feature[1], encoding="utf-8")
+    assert lint_files([tmp_path / "scenarios" / "ours.feature"]) == []
+    (tmp_path / "cpis.toml").write_text(table[1], encoding="utf-8")
+    assert load_config(tmp_path / "cpis.toml").own_scenarios.features == [tmp_path.resolve() / "scenarios"]
 
 
 def test_the_page_on_starting_names_every_key_and_every_placeholder() -> None:

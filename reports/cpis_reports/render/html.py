@@ -150,7 +150,7 @@ def render_html(results: Results, evidence: Evidence) -> str:
         failed=[row for key, _, _ in BASIS_LISTS for row in _rows(results, key) if row.verdict.verdict == "fail"],
         lists=[(key, title, note, rows) for key, title, note in BASIS_LISTS if (rows := _rows(results, key))],
         settings=[(name, value, SETTING_TOUCHES.get(name, "none")) for name, value in results.run.settings.items()],
-        scenarios=views,
+        chapters=[(own, [v for v in views if v.scenario.own is own]) for own in (False, True)],
         anchors=anchors,
         titles=_titles(scenarios, anchors),
         known_records={record.seq for view in views for record in (m.record for m in view.messages)},

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 # Imported for what they register.
-from cpis_simulator.authority import faults_receiving, faults_sending
+from cpis_simulator.authority import faults_between, faults_receiving, faults_sending
 from cpis_simulator.authority.seeding import FAULTS, Fault
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.errors import ConfigError
 
-__all__ = ["FAULTS", "Fault", "faults_receiving", "faults_sending", "faulty"]
+__all__ = ["FAULTS", "Fault", "faults_between", "faults_receiving", "faults_sending", "faulty"]
 
 
 def faulty(names: Sequence[str]) -> type[CaseSystem]:

@@ -21,6 +21,7 @@ class Fault:
         also: Ids that may fail as a consequence.
         tests: Catalogue tests that can notice it.
         kind: The system that has it.
+        several: It shows only in a product that serves several authorities.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Fault:
     also: tuple[str, ...]
     tests: tuple[str, ...]
     kind: type[CaseSystem]
+    several: bool = False
 
 
 FAULTS: Final[dict[str, Fault]] = {}
@@ -43,6 +45,7 @@ def seeded(
     also: str = "",
     tests: str,
     origin: Literal["rules", "checks"] = "checks",
+    several: bool = False,
 ) -> Callable[[type[CaseSystem]], type[CaseSystem]]:
     """Register a kind of system as a fault; its docstring says what it does. Ids are written without `CPIS-`."""
 
@@ -55,6 +58,7 @@ def seeded(
             tuple(f"CPIS-{short}" for short in also.split()),
             tuple(tests.split()),
             kind,
+            several,
         )
         return kind
 
