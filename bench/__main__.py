@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, drops, edge, evidence, lookups, mesh, replies, serving, suite, uploads
+from bench import codecs, drops, edge, evidence, lookups, mesh, night, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
@@ -17,6 +17,7 @@ MEASUREMENTS: dict[str, Callable[[], str]] = {
     "evidence": evidence.measured,
     "lookups": lookups.measured,
     "mesh": mesh.measured,
+    "night": night.measured,
     "replies": replies.measured,
     "serving": serving.measured,
     "suite": suite.measured,

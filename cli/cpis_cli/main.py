@@ -17,6 +17,7 @@ from cpis_cli.compare import compare
 from cpis_cli.config import config
 from cpis_cli.doctor import doctor
 from cpis_cli.driver import driver
+from cpis_cli.explain import explain
 from cpis_cli.generate import generate
 from cpis_cli.init import init
 from cpis_cli.lint import lint
@@ -58,8 +59,8 @@ def cpis(
 
 
 for command in (
-    run, prepare, answer, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps,
-    lint, requirements, init, doctor,
+    run, prepare, answer, validate, compare, serve, lookup, explain, authority, care, certs, generate, verify,
+    steps, lint, requirements, init, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")

@@ -41,9 +41,10 @@ class Step(Part):
 class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
-    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check
-    of `cpis doctor` that explains why it could not.
+    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the other.
+    `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check of
+    `cpis doctor` that explains why it could not. `explanation` is what the mock Spine said of its answer when the check
+    failed: help for whoever mends it, no evidence.
     """
 
     check: str
@@ -60,6 +61,7 @@ class RecordedCheck(Part):
     findings: list[str] = []
     doctor: str = ""
     by: list[str] = []
+    explanation: str = ""
 
 
 class Stop(Part):

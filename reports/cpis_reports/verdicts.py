@@ -31,6 +31,7 @@ from cpis_reports.words import Cause, ScenarioOutcome, Status, Verdict, Witness
 
 WEAKENING: Final = frozenset(
     (
+        "inactive.adoption_no_link",
         "pds.unknown",
         "upload.bad_record",
         "upload.business_checks",

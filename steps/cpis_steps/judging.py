@@ -59,6 +59,9 @@ class Judge:
         judgement = run_check(name, evidence, parameters)
         lane.judged(name, judgement.outcome)
         known = CHECKS[name]
+        number = parameters.get("nhs_number")
+        # The service may have gone on since `until`: its word helps to mend, and proves nothing.
+        explains = judgement.outcome == "fail" and known.judges in ("service", "care") and number is not None
         recorded = RecordedCheck(
             check=name,
             party=known.judges,
@@ -74,6 +77,7 @@ class Judge:
             findings=list(judgement.findings),
             doctor=judgement.doctor,
             by=list(judgement.by),
+            explanation=lane.service.explain(str(number)) if explains else "",
         )
         self.recorded.append(recorded)
         # Should the run be broken off before the scenario ends, what was judged must not be lost.

@@ -133,6 +133,6 @@ def nobody_there_is_alerted(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """Neither the worker and team of the child there, nor its triage point."""
     request = driving.OfAuthority(authority=cpis_stage.second.ods_code)
     cpis_stage.authority.ask("alerts", request, driving.AlertList)
-    point = cpis_stage.lane.version.triage_point
+    point = cpis_stage.triage_point
     recipients = [*cpis_stage.workers[THEIR_FILE], *([point] if point else [])]
     cpis_judge("not-alerted", since=0, recipients=recipients, marker_event=cpis_stage.marker_event)

@@ -103,6 +103,12 @@ class Stage:
         return self.lane.plan.config.authorities()[0]
 
     @property
+    def triage_point(self) -> str | None:
+        """Who gets alerts of closed or unallocated cases, by the driver's word or the configuration's."""
+        described = self.lane.plan.config.authority
+        return self.lane.version.triage_point or (described[0].triage_point if described else None)
+
+    @property
     def second(self) -> RegisteredAuthority:
         """The second authority that the product serves.
 

@@ -14,11 +14,12 @@ from cpis_cli.main import app
 from cpis_fixtures.config import load_config
 from cpis_fixtures.placeholders import MEANINGS
 from cpis_fixtures.starting.tables import DockerStart, ProcessStart, Ready
+from cpis_reports.render.html import SETTING_TOUCHES
 from cpis_reports.results import Step
 from cpis_reports.suite import DISPOSITION_WORDS
 from cpis_reports.words import Cause, Outcome, Party, Role, ScenarioOutcome, Status, Verdict, Witness
 from cpis_simulator.evidence import CONTROL, DRIVER, FILE_DROP, LOOKUP, MARK, PROBE
-from cpis_simulator.settings import TransportSettings
+from cpis_simulator.settings import Settings, TransportSettings
 from cpis_simulator.spine.weather import KINDS, MIXTURES
 from cpis_simulator.vocabulary import FileCode, RecordCode
 from cpis_steps.lint import lint_files
@@ -52,6 +53,15 @@ def rows(heading: str) -> dict[str, list[str]]:
 )
 def test_a_table_of_words_has_exactly_those_that_are_written(heading: str, words: tuple[str, ...]) -> None:
     assert sorted(rows(heading)) == sorted(words)
+
+
+def test_every_setting_has_a_text_and_those_that_choose_say_which_requirements_they_touch() -> None:
+    choosing = {"data", "pds", "history", "upload", "ack", "query", "response", "notify", "inactive"}
+    for group, info in Settings.model_fields.items():
+        for key, field in info.annotation.model_fields.items():  # type: ignore[union-attr]  # a group
+            assert field.description, f"{group}.{key}"
+            if group in choosing and "nothing else is built" not in field.description:
+                assert f"{group}.{key}" in SETTING_TOUCHES
 
 
 def test_the_outcomes_of_checks_steps_and_operations_are_all_explained() -> None:

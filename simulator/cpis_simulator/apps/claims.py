@@ -271,7 +271,7 @@ class Claims:
                 session.learn_people(spool.learned())
                 session.put_holdings(spool.holding_rows(ods))
             if outcome.standing is not Standing.REJECTED:
-                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing)
+                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing, name, now)
             session.add_claim(claim.claim_id, ods, name, _destination(outcome), self._real_now())
             if self._mail is not None:
                 session.put_document(door_of(ods), MESH if by_mesh else FOLDER)

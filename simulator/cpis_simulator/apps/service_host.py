@@ -18,6 +18,7 @@ from cpis_simulator.apps.endpoint import LookUpEndpoint, unread
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.mesh_endpoint import TOO_LARGE, MeshEndpoint
 from cpis_simulator.apps.operations import MAX_BODY
+from cpis_simulator.apps.population import read_population
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
@@ -56,6 +57,7 @@ class Places:
         mesh_port: Of MESH's REST interface; None: MESH is not served.
         mesh_folders: Authorities whose mailboxes have folders of pairs, in `mesh/` under the drop root.
         mesh_seed: Further mailboxes, by the name of a seed.
+        population: A file of people for the demographic service, beside the test people.
     """
 
     drop: Path
@@ -69,6 +71,7 @@ class Places:
     mesh_port: int | None = None
     mesh_folders: tuple[str, ...] = ()
     mesh_seed: Literal["none", "interop"] = "none"
+    population: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class ServiceHost:
         parties: Care systems of the directory, beside those that are always there.
 
     Raises:
+        ConfigError: The population cannot be used.
         StartError: A port, folder or store cannot be had.
     """
 
@@ -137,6 +141,7 @@ class ServiceHost:
                 journal,
                 new_id,
                 utc_now,
+                population=read_population(places.population) if places.population else None,
                 serves_folders=share.is_first,
                 serves_mesh=places.mesh_port is not None,
                 serves_pairs=places.mesh_folders,
