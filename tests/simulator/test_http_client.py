@@ -38,7 +38,9 @@ def client() -> Iterable[DriverClient]:
 def test_an_answer_comes_with_its_body(client: DriverClient) -> None:
     reply = client.call("explain", Explain(nhs_number="9990001014"), within=5)
     assert (reply.status, reply.code, reply.reason) == (CallStatus.ANSWERED, 200, "")
-    assert reply.body == {"nhs_number": "9990001014", "person": None, "records": [], "accesses": []}
+    assert {key: reply.body[key] for key in ("nhs_number", "person", "records", "accesses")} == {
+        "nhs_number": "9990001014", "person": None, "records": [], "accesses": [],
+    }  # fmt: skip
 
 
 def test_a_refusal_comes_with_its_reason(client: DriverClient) -> None:
