@@ -38,7 +38,7 @@ class Judge:
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
-        lane.authority.insist_that_it_runs()
+        lane.under_test.insist_that_it_runs()
         lane.service.probe()
         until = lane.since_now() if until is None else until
         start = self.stage.since if since is None else since

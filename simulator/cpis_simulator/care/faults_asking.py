@@ -1,0 +1,1 @@
+"""Seeded faults in who asks, about whom, and what is sent."""

@@ -1,0 +1,1 @@
+"""Seeded faults in what is made of answers, and of their absence."""
