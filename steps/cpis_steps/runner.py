@@ -212,7 +212,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         )
         scenarios.append(scenario)
     own = [s for file in feature_files(plan.features or [suite_folder()]) for s in read_feature(file)]
-    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role)}
+    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role, plan.claims)}
     pairs = [(s.test, s.id) for s in known.values()]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
     if not lanes:
@@ -231,7 +231,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         product=Product(**config.product.model_dump()),
         base=BASE_INSTANT.isoformat(),
         settings=_json(config.settings.changed()),
-        claims=config.system_under_test.claims_of(plan.role),
+        claims=plan.claims,
         capabilities=config.system_under_test.capabilities or None,
         selection=plan.selection,
         evidence_sha256=sha256,

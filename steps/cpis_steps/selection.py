@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -21,9 +21,9 @@ def planned_features() -> list[Path]:
     return feature_files(plan.features if plan and plan.features else [suite_folder()])
 
 
-def is_for(scenario: FeatureScenario, role: str) -> bool:
-    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
-    return suites.is_for(scenario.test, scenario.id, role, _calls())
+def is_for(scenario: FeatureScenario, role: str, claims: Collection[str] = ()) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges what it claims."""
+    return suites.is_for(scenario.test, scenario.id, role, _calls(), claims)
 
 
 @cache
@@ -37,7 +37,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
     words = plan.expression.lower().split()
     text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
     return (
-        is_for(scenario, plan.role)
+        is_for(scenario, plan.role, plan.claims)
         and all(w.replace("-", " ") in text for w in words)
         and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
     )

@@ -18,6 +18,7 @@ from cpis_fixtures.care_settings import CareSetting, care_setting
 from cpis_fixtures.cast import Cast, CastPlan, Person
 from cpis_fixtures.lane import Lane
 from cpis_reports.catalogue import tests
+from cpis_reports.checks.care import FORM_RULES
 from cpis_reports.checks.exchanges import lookups
 from cpis_reports.checks.reading import acknowledgements, code_for, others_in, uploads
 from cpis_simulator import driving
@@ -65,6 +66,7 @@ class Stage:
         self.new_numbers: dict[str, str] = {}
         self.workers: dict[str, list[str]] = {}
         self.elsewhere: list[tuple[RegisteredAuthority, CastPlan]] = []
+        self.earlier: list[AccessFacts] = []
         self.begun: dict[str, driving.LookUpReference] = {}
         self.patients: dict[str, driving.PatientReference] = {}
         self.patient_details: dict[str, dict[str, object]] = {}
@@ -326,7 +328,7 @@ class Stage:
         request = self._request(person, chosen, label)
         result = self.care.look_up(request)
         facts = self.accesses[label] = self._facts(request, since)
-        if result.status == "found" and not chosen.scheduled and not self.held:
+        if result.status == "found" and not self._was_silent(request, chosen, since) and not self.held:
             self.wait_for(_responded(self.ods, "access-notification"), since=since, within=SERVICE_S)
             self.authority.collect()
         return facts
@@ -345,6 +347,25 @@ class Stage:
             event_id=self.event_id(label),
             accessed=self.instant(),
         )
+
+    def look_up_elsewhere(self, person: Person, setting: str, label: str) -> AccessFacts:
+        """Have somebody of another care setting look a person up, two days ago and on; not the system under test."""
+        chosen = care_setting(setting)
+        self._instants += 1
+        request = driving.LookUp(
+            nhs_number=str(person.nhs_number),
+            author=self.author(chosen, label),
+            silent=chosen.silent,
+            event_id=self.event_id(label),
+            accessed=self._base - timedelta(days=2) + self._instants * timedelta(minutes=1),
+        )
+        found = self.lane.elsewhere.look_up(request)
+        if found.status != "found":
+            raise HarnessError("An earlier access did not come about", expected="found", found=found.text)
+        facts = access_facts(request)
+        if chosen.asid:
+            facts["system"] = chosen.asid
+        return facts
 
     def sit_down(self, setting: CareSetting, author: driving.CareAuthor) -> None:
         """Let a worker of a setting sign in, or a system that asks by itself be at the desk."""
@@ -381,6 +402,13 @@ class Stage:
             query = made[-1].query.query
             facts |= {"event_id": query.event_id, "accessed": query.effective_time.isoformat()}
         return facts
+
+    def _was_silent(self, request: driving.LookUp, setting: CareSetting, since: int) -> bool:
+        """Nobody will be told of the lookup; a product under test has decided that by itself."""
+        if request.author is not None:
+            return setting.scheduled
+        made = [found for found in lookups(self.seen(since)) if found.query.query.nhs_number == request.nhs_number]
+        return not made or made[-1].query.query.is_silent()
 
     def script(self, *turns: driving.Turn) -> None:
         """Have the service do something else than it should with the next lookups."""
@@ -428,8 +456,8 @@ class Stage:
         self.wait_for(delivered, since=self.since, within=SERVICE_S + self.lane.care_timeout_s)
 
     def rules_of(self, role: str) -> list[str]:
-        """The rules of message form that the scenario's catalogue test judges for a role."""
-        return [r for r in tests()[str(self.test)].judges.get(role, ()) if r.startswith("CPIS-MSG")]
+        """The rules of a query's form that the scenario's catalogue test judges for a role."""
+        return [r for r in tests()[str(self.test)].judges.get(role, ()) if r in FORM_RULES]
 
     # Waiting and reading
 

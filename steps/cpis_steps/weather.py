@@ -36,6 +36,23 @@ FORMS: dict[str, Turn] = {
     "with a contentId that names another block": Turn(
         changes=[Change(old="COCT_TP146105GB01#CPPInformation", new="COCT_TP146103GB01#LACInformation")]
     ),
+    "of no record, with a code that no list has": Turn(
+        changes=[
+            Change(old='code="CPIS-0001"', new='code="CPIS-9999"'),
+            Change(old='displayName="No Records Found"', new='displayName="CP-IS error"'),
+        ]
+    ),
+    "of no record, with the text of another code": Turn(
+        changes=[Change(old='displayName="No Records Found"', new='displayName="Consumer not authorised"')]
+    ),
+    "with a total that announces one record more": Turn(
+        changes=[
+            Change(
+                old='<pertinentTotalReturnedChildRecords><value value="1"/>',
+                new='<pertinentTotalReturnedChildRecords><value value="2"/>',
+            )
+        ]
+    ),
     "with a negative total": Turn(
         changes=[
             Change(

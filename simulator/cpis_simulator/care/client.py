@@ -46,6 +46,7 @@ from cpis_simulator.model import (
     Author,
     AuthorityRecord,
     AuthorName,
+    Coded,
     DeviceAuthor,
     NoRecord,
     Organisation,
@@ -61,7 +62,7 @@ from cpis_simulator.nhs_number import is_valid
 from cpis_simulator.settings import Profile
 from cpis_simulator.vocabulary import SERVICE_NAME, PlanType
 
-# Readers know "no records" by either, because the code is not public; never by the response code.
+# Readers know "no records" by its text, or by the code alone, which is not public; never by the response code.
 _NO_RECORDS_CODE: Final = "CPIS-0001"
 _NO_RECORDS_TEXT: Final = "no records found"
 
@@ -212,11 +213,16 @@ class CareClient:
             return self.unknown(question, "the answer belongs to another query")
         if isinstance(reply, NoRecord):
             issue = reply.issue
-            if issue.code == _NO_RECORDS_CODE or _NO_RECORDS_TEXT in issue.display_name.lower():
+            if self.says_no_record(issue):
                 return self.no_record(question)
             return self.refused(question, issue.display_name or issue.code)
         reasons = "; ".join(coded.display_name or coded.code for coded in (*reply.details, *reply.issues))
         return self.refused(question, reasons or "no reason given")
+
+    def says_no_record(self, issue: Coded) -> bool:
+        """The text says so, or the code where nothing contradicts it: a code with another's text is not guessed at."""
+        text = issue.display_name.strip().lower()
+        return _NO_RECORDS_TEXT in text or (issue.code == _NO_RECORDS_CODE and not text)
 
     def no_record(self, question: Question) -> LookUpResult:
         """Nothing is held, which is no sign of safety (RSP-003, UI-008)."""
