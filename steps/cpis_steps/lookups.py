@@ -142,6 +142,7 @@ def plans_are_shown(cpis_stage: Stage, cpis_judge: Judge, who: str | None) -> No
     person = cpis_stage.cast[who or "child"]
     plans = [{k: v for k, v in p.items() if k != "authority"} for p in expected_plans(cpis_stage, person)]
     cpis_judge("plans-shown", nhs_number=person.nhs_number, plans=plans)
+    cpis_judge("telephones-shown", nhs_number=person.nhs_number, plans=plans)
 
 
 @then(parsers.re(r"the lookup went out as (?P<kind>an unscheduled|a silent) one"))

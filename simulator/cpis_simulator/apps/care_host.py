@@ -220,6 +220,7 @@ class CareHost:
                 time.sleep(BROKEN_PAUSE_S)
                 if not is_wanted():
                     raise
+                question = self._client.again(question, self._ids)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _send(self, question: Question) -> None:
