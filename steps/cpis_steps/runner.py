@@ -70,10 +70,17 @@ def plan_of(request: Request) -> RunPlan:
     if role not in CAPABILITIES:
         raise ConfigError("Unknown role", expected=", ".join(CAPABILITIES), found=role)
     under_test = config.system_under_test
-    if role != "authority" and under_test.start.kind != "bundled":
+    if under_test.start.kind != "bundled" and role == "service":
         raise ConfigError(
-            f"Role {role} can so far be played by the bundled system only",
-            mend="Leave out system_under_test.start, or test an authority.",
+            "Role service can so far be played by the bundled system only",
+            mend="Leave out system_under_test.start, or test an authority or a care system.",
+        )
+    if under_test.start.kind != "bundled" and role != under_test.role:
+        raise ConfigError(
+            f"The product that cpis.toml describes cannot be tested as {role}",
+            where="system_under_test.role",
+            expected=role,
+            found=under_test.role,
         )
     check_product(under_test.start, under_test.driver)
     offered = config.lanes()

@@ -446,7 +446,13 @@ class Stage:
             )
 
     def wait_for_late_reply(self, person: Person) -> None:
-        """Wait until the reply to a lookup was delivered, late as it is."""
+        """Wait until the reply to a lookup was delivered, late as it is; for no reply where no query has come."""
+
+        def asked(evidence: Evidence) -> bool:
+            return any(found.query.query.nhs_number == person.nhs_number for found in lookups(evidence))
+
+        if not self.wait_for(asked, since=self.since, within=self.lane.care_timeout_s):
+            return
 
         def delivered(evidence: Evidence) -> bool:
             return any(
