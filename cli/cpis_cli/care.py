@@ -47,6 +47,7 @@ def care(
     from cpis_cli.hosting import fail, profile_named, run_until_told
     from cpis_fixtures.config import load_config
     from cpis_simulator.apps.care_desk import CareDesk
+    from cpis_simulator.apps.care_screens import care_screens
     from cpis_simulator.apps.logs import start_logging
     from cpis_simulator.apps.operations import operations_app
     from cpis_simulator.care.client import Sender
@@ -74,9 +75,11 @@ def care(
         )
         with ExitStack() as parts:
             parts.callback(desk.stop)
-            server = HttpServer(operations_app("care", desk), host=host, port=port, limits=settings.transport)
+            app = operations_app("care", desk)
+            app.register_blueprint(care_screens(desk))
+            server = HttpServer(app, host=host, port=port, limits=settings.transport)
             parts.callback(server.stop)
-            ready: dict[str, object] = {"event": "ready", "url": server.url}
+            ready: dict[str, object] = {"event": "ready", "url": server.url, "screen": f"{server.url}/screen"}
             if profile != "sync":
                 inbox = HttpServer(
                     desk.inbox, host=host, port=reply_port, limits=settings.transport, tls=inbox_tls(tls)

@@ -175,7 +175,7 @@ class CareDesk:
         """Begin to register an attendance; CP-IS is asked beside it where the patient is relevant."""
         attendance = self.event(lambda system: system.register(asked.patient_id))
         if self.event(lambda system: system.asks_at_registration(asked.patient_id, on=self.now().date())):
-            self._begin(asked.patient_id)
+            self.ask(asked.patient_id)
         return attendance
 
     def complete_attendance(self, asked: driving.AttendanceReference) -> driving.Attendance:
@@ -188,7 +188,7 @@ class CareDesk:
         """Ask CP-IS about a patient, wait, and say what is shown."""
         if request.patient_id is None:
             return self._client.look_up(request)
-        lookup_id = self._begin(request.patient_id)
+        lookup_id = self.ask(request.patient_id)
         while (shown := self._shown(lookup_id)).status == "pending":
             time.sleep(_LOOK_S)
         return shown
@@ -197,9 +197,9 @@ class CareDesk:
         """Ask CP-IS without waiting."""
         if request.patient_id is None:
             return self._client.begin_look_up(request)
-        return LookUpReference(lookup_id=self._begin(request.patient_id))
+        return LookUpReference(lookup_id=self.ask(request.patient_id))
 
-    def _begin(self, patient_id: str) -> str:
+    def ask(self, patient_id: str) -> str:
         """Try a lookup by whoever is signed in; gives its reference."""
 
         def begin(system: CareSystem) -> tuple[str, Question | None]:
@@ -234,7 +234,7 @@ class CareDesk:
         """Open a list of patients."""
         for patient_id in asked.patient_ids:
             if self.event(lambda system, who=patient_id: system.asks_on_list(who)):  # type: ignore[misc]
-                self._begin(patient_id)
+                self.ask(patient_id)
         return driving.PatientList(items=self.event(lambda system: system.lines(asked.patient_ids)))
 
     def audit(self, _: Nothing) -> driving.AuditExtract:

@@ -49,9 +49,13 @@ def is_past(plan: ShownPlan, *, on: date) -> bool:
     return plan.end is not None and plan.end <= on and plan.plan_type is not PlanType.UNBORN
 
 
+def plan_words(plan: ShownPlan) -> str:
+    """What a plan is, past ones worded differently (UI-005), an unborn child's not as the woman's own (UI-006)."""
+    return (_CURRENT if plan.current else _PAST)[plan.plan_type]
+
+
 def plan_text(plan: ShownPlan) -> str:
-    """One plan as a line, past ones worded differently (UI-005), an unborn child's not as the woman's own (UI-006)."""
-    words = (_CURRENT if plan.current else _PAST)[plan.plan_type]
+    """One plan as a line."""
     if plan.end is None:
         dates = f"from {_day(plan.start)}"
     elif plan.plan_type is PlanType.UNBORN:
@@ -64,7 +68,7 @@ def plan_text(plan: ShownPlan) -> str:
     emergency = (
         f"emergency duty {_digits(plan.telephone_emergency)}" if plan.telephone_emergency else "no emergency number"
     )
-    return f"{words}, {dates}. {plan.authority}: {office}, {emergency}."
+    return f"{plan_words(plan)}, {dates}. {plan.authority}: {office}, {emergency}."
 
 
 def found_text(plans: list[ShownPlan]) -> str:
