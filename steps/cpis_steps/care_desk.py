@@ -396,6 +396,12 @@ def nobody_is_named(cpis_stage: Stage, cpis_judge: Judge) -> None:
     cpis_judge("asks-with-a-name", nhs_number=_number(cpis_stage, "child"), marker_number=marker)
 
 
+@then("the NHS number is its only key")
+def the_number_is_the_only_key(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """Neither name nor birth date stands beside it."""
+    cpis_judge("number-is-only-key", nhs_number=_number(cpis_stage, "child"))
+
+
 @then(parsers.re(r"the query of the (?P<setting>NHS 111|ambulance) names place and safeguarding lead as configured"))
 def named_as_configured(cpis_stage: Stage, cpis_judge: Judge, setting: str) -> None:
     """The organisation's name and the role's text, unshortened."""

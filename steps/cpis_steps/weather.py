@@ -184,6 +184,6 @@ def the_next_one_is_shown(cpis_stage: Stage, cpis_judge: Judge) -> None:
 
 @then("the query obeys the rules of this test")
 def the_query_obeys(cpis_stage: Stage, cpis_judge: Judge) -> None:
-    """Each rule of message form that the catalogue test judges for a care system."""
+    """Each rule of a query's form that the catalogue test judges for a care system."""
     for rule in cpis_stage.rules_of("care"):
         cpis_judge(f"query-obeys-{rule.removeprefix('CPIS-').lower()}", nhs_number=cpis_stage.cast["child"].nhs_number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -334,3 +335,23 @@ def test_telephones_must_be_those_of_the_authority(change: dict[str, Any], expec
     plans = [{k: v for k, v in PLAN.items() if k != "authority"}]
     desk = Desk().looked_up({**FOUND, "plans": [{**SHOWN, **change}]})
     assert outcome(desk, "telephones-shown", nhs_number=CHILD, plans=plans) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"", b"", "pass"),
+        (b"</queryByParameter>", b'<person.name><value value="x"/></person.name></queryByParameter>', "fail"),
+        (
+            b"<person.NHSnumber>",
+            b'<person.NHSnumber><value extension="1"/></person.NHSnumber><person.NHSnumber>',
+            "fail",
+        ),
+    ],
+)
+def test_the_number_must_be_the_only_key(old: bytes, new: bytes, expected: str) -> None:
+    desk = Desk()
+    question = desk.question(silent=True)
+    body = question.body.replace(old, new) if old else question.body
+    desk.exchange(replace(question, body=body))
+    assert outcome(desk, "number-is-only-key", nhs_number=CHILD) == expected

@@ -8,6 +8,7 @@ Feature: A query says who asks, about whom, when and why
   Scenario: A person who asks is named with role, user id and organisation
     When an emergency department looks the child up
     Then the query asks for the number with a complete author
+    And the NHS number is its only key
     And the query obeys the rules of this test
 
   @LK-13 @CPIS-DAT-012 @CPIS-QRY-003 @CPIS-QRY-005 @CPIS-QRY-007

@@ -192,7 +192,7 @@ def _register_form_check(rule: str) -> None:
 
 FORM_RULES: Final = (
     *(f"CPIS-MSG-{number:03}" for number in (3, 4, 5, 6, 7, 8, 11)),
-    *("CPIS-QRY-004", "CPIS-QRY-005", "CPIS-DAT-012"),
+    *("CPIS-QRY-003", "CPIS-QRY-004", "CPIS-QRY-005", "CPIS-QRY-007", "CPIS-DAT-012"),
 )
 """Rules of a query's form; each has a check of its own."""
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 from cpis_reports.checks.exchanges import LookedUp, lookups, queries
 from cpis_reports.checks.reading import answered, same_instant
 from cpis_reports.checks.registry import Judgement, check, failed, judged, passed, undecided
+from cpis_simulator.codecs.xml import local_name, parse_document
+from cpis_simulator.errors import DecodeError
 from cpis_simulator.evidence import Evidence, Record
 from cpis_simulator.model import DeviceAuthor
 from cpis_simulator.nhs_number import masked
@@ -83,6 +85,24 @@ def not_asked_and_told(evidence: Evidence, *, nhs_number: str, status: str, mark
     if answer.get("status") != status or answer.get("plans") or answer.get("alert"):
         return failed("product", f"expected the message '{status}', found {answer.get('status')}", record)
     return passed("wire", record, marker[-1].request)
+
+
+@check("number-is-only-key", judges="care", requirements=("CPIS-QRY-001", "CPIS-DAT-004"), witness="wire")
+def number_is_only_key(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """The one parameter of the query is the NHS number, whether or not the rest of it can be read."""
+    asked = [(record, payload) for record, payload in queries(evidence) if payload.find(nhs_number.encode()) >= 0]
+    if not asked:
+        return undecided("not-reached", f"{masked(nhs_number)} was not looked up")
+    record, payload = asked[-1]
+    try:
+        root = parse_document(payload)
+    except DecodeError as error:
+        return failed("wire", f"the query cannot be read: {error.what}", record)
+    keys = [local_name(key) for by in root.iter("{*}queryByParameter") for key in by]
+    keys = [key for key in keys if key != "accessEventType"]
+    if keys != ["person.NHSnumber"]:
+        return failed("wire", f"expected the NHS number as the only key, found {', '.join(keys) or 'none'}", record)
+    return passed("wire", record)
 
 
 @check("flags-fit-role", judges="care", requirements=("CPIS-IG-001", "CPIS-IG-002"), witness="wire")

@@ -201,3 +201,32 @@ class FixedValueSent(CareSystem):
     def written(self, message: QueryMessage) -> bytes:
         """With the class code of an observation."""
         return super().written(message).replace(b"<cP-ISNHSQuery>", b'<cP-ISNHSQuery classCode="OBS">')
+
+
+@seeded("birth-date-sent-as-second-key", "QRY-001 DAT-004", tests="LK-12", origin="checks")
+class BirthDateSentAsSecondKey(CareSystem):
+    """A query asks by NHS number and birth date."""
+
+    def written(self, message: QueryMessage) -> bytes:
+        """As the product's search form has it."""
+        key = b'<person.birthTime><value value="20170314"/></person.birthTime></queryByParameter>'
+        return super().written(message).replace(b"</queryByParameter>", key)
+
+
+@seeded("query-without-event-id", "QRY-007", tests="LK-12 LK-13", origin="checks")
+class QueryWithoutEventId(CareSystem):
+    """A query has no event id."""
+
+    def written(self, message: QueryMessage) -> bytes:
+        """The id of the message is thought to be enough."""
+        return re.sub(rb"(<effectiveTime [^>]*/>)<id [^>]*/>", rb"\1", super().written(message))
+
+
+@seeded("user-and-system-both-named", "QRY-003", tests="LK-12 LK-13", origin="checks")
+class UserAndSystemBothNamed(CareSystem):
+    """A query has two authors."""
+
+    def written(self, message: QueryMessage) -> bytes:
+        """Whoever asked, and who asked for them."""
+        found = re.search(rb"<author><npfitlc:contentId.*?</author>", written := super().written(message), re.DOTALL)
+        return written.replace(found[0], found[0] * 2) if found else written
