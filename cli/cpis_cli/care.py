@@ -29,6 +29,9 @@ def care(
     state: Annotated[
         Path | None, typer.Option(help="File that keeps everything; default care-state/<party>.sqlite.")
     ] = None,
+    viewer: Annotated[
+        bool, typer.Option("--viewer", help="Be a viewer: an alert is seen silently, and opening it notifies.")
+    ] = False,
     fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
 ) -> None:
@@ -69,6 +72,7 @@ def care(
             state=state or Path("care-state") / f"{party}.sqlite",
             kind=faulty(faults),
             faults=faults,
+            viewer=viewer,
             tls=tls,
             sender=Sender(party, profile=profile_named(profile)),
             time_scale=settings.transport.time_scale,

@@ -15,7 +15,7 @@ from cpis_simulator.nhs_number import check_digit
 from cpis_simulator.vocabulary import PlanType
 from cpis_steps.judging import Judge
 from cpis_steps.lookups import FIRST, expected_plans, upload_for
-from cpis_steps.stage import SERVICE_S, AccessFacts, Stage
+from cpis_steps.stage import SERVICE_S, AccessFacts, Stage, author_facts
 
 EMERGENCY = "emergency department"
 MARKER = "marker person"
@@ -155,6 +155,22 @@ def an_earlier_lookup_by_a_system(cpis_stage: Stage) -> None:
 
 
 # What happens
+
+
+@given("somebody has seen the alert on the child")
+def the_alert_was_seen(cpis_stage: Stage) -> None:
+    """In a viewer: a first user has the child on the screen, and opens nothing."""
+    cpis_stage.look_up(cpis_stage.cast["child"], EMERGENCY, "seen")
+
+
+@when("somebody else opens the alert")
+def the_alert_is_opened(cpis_stage: Stage) -> None:
+    """A second user at the same desk."""
+    setting = care_setting(EMERGENCY)
+    opener = cpis_stage.author(setting, "opener")
+    cpis_stage.sit_down(setting, opener)
+    cpis_stage.accesses[FIRST] = author_facts(opener)
+    cpis_stage.care.ask("open-alert", cpis_stage.patient(cpis_stage.cast["child"]), driving.LookUpResult)
 
 
 @when("an entitled user looks the marker person up afterwards")
@@ -394,6 +410,15 @@ def nobody_is_named(cpis_stage: Stage, cpis_judge: Judge) -> None:
     """No query, or one by a system that names who is responsible for it."""
     marker = _number(cpis_stage, MARKER)
     cpis_judge("asks-with-a-name", nhs_number=_number(cpis_stage, "child"), marker_number=marker)
+
+
+@then("one query notifies, and names whoever opened the alert")
+def the_opening_notifies(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """Nothing that came before the opening does."""
+    number = _number(cpis_stage, "child")
+    cpis_judge("opening-notifies", since=0, nhs_number=number)
+    worker, user_id = cpis_stage.accesses[FIRST]["worker"], cpis_stage.seated.user_id
+    cpis_judge("opener-is-named", since=0, nhs_number=number, worker=worker, user_id=user_id)
 
 
 @then("the NHS number is its only key")

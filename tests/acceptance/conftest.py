@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import Played, play
+from tests.acceptance.running import QUICK, Played, play
 
 SEED = "20260105"
+VIEWER = f"[system_under_test.start]\nkind = 'bundled'\nviewer = true\n\n{QUICK}"
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +32,24 @@ def care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played
     return _played_once(tmp_path_factory, worker_id, "care")
 
 
-def _played_once(factory: pytest.TempPathFactory, worker_id: str, role: str, *chosen: str) -> Played:
+@pytest.fixture(scope="session")
+def viewer_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """What only a viewer can be judged by; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care", "--tag", "LK-28", name="viewer", config=VIEWER)
+
+
+def _played_once(
+    factory: pytest.TempPathFactory, worker_id: str, role: str, *chosen: str, name: str = "", config: str = QUICK
+) -> Played:
     """The workers of a session play a run once: the first that asks plays it, the others wait for it."""
     base = factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / f"shared-{role}"
+    shared = (base if worker_id == "master" else base.parent) / f"shared-{name or role}"
     shared.mkdir(exist_ok=True)
     kept = shared / "played.json"
     with open(shared / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            played = play("--role", role, "--seed", SEED, *chosen, out=shared / "out")
+            played = play("--role", role, "--seed", SEED, *chosen, out=shared / "out", config=config)
             value = {"exit_code": played.exit_code, "folder": str(played.folder), "output": played.output}
             kept.write_text(json.dumps(value), encoding="utf-8")
     value = json.loads(kept.read_text(encoding="utf-8"))

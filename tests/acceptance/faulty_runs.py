@@ -37,10 +37,20 @@ def catalogue_tests(fault: Fault[Any]) -> list[str]:
     return [test for test in fault.tests if test in TESTED]
 
 
+VIEWER: Final = {"seeing-the-alert-notifies", "first-viewer-named"}
+"""Faults that only a viewer can have."""
+
+
 def run_with(fault: Fault[Any], role: Role, out: Path) -> Played:
     """The suite's scenarios for a fault, against a bundled system that has it."""
     tags = [part for test in catalogue_tests(fault) for part in ("--tag", test)]
-    return play("--role", role, "--seed", SEED, *tags, out=out, config=CONFIG.format(name=fault.name))
+    return play("--role", role, "--seed", SEED, *tags, out=out, config=config_of(fault))
+
+
+def config_of(fault: Fault[Any]) -> str:
+    """The configuration of a bundled system that has it."""
+    config = CONFIG.format(name=fault.name)
+    return config.replace("\n[wait]", "viewer = true\n\n[wait]") if fault.name in VIEWER else config
 
 
 def runs_asked_for(

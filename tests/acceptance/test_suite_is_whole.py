@@ -138,10 +138,14 @@ def recorded(name: str, *runs: Played) -> list[tuple[Bundle, Scenario, RecordedC
 
 @pytest.fixture(params=sorted(CHECKS))
 def calls(
-    request: pytest.FixtureRequest, whole_run: Played, service_lookups: Played, care_run: Played
+    request: pytest.FixtureRequest,
+    whole_run: Played,
+    service_lookups: Played,
+    care_run: Played,
+    viewer_run: Played,
 ) -> list[tuple[Bundle, Scenario, RecordedCheck]]:
     """The passing calls of one registered check, with parameters that a scenario gave it."""
-    return recorded(request.param, whole_run, service_lookups, care_run)
+    return recorded(request.param, whole_run, service_lookups, care_run, viewer_run)
 
 
 def test_every_registered_check_is_called_by_a_scenario_and_can_pass(calls: list[object]) -> None:

@@ -24,3 +24,11 @@ Feature: An attendance is a ground to ask, and never waits for the answer
     And the service has stored the authority's file
     When an emergency department's system restarts while a lookup of the child waits for its answer
     Then the answer is shown on the child, or its status as unknown
+
+  @LK-28 @CPIS-NTF-004 @CPIS-UI-011
+  Scenario: In a viewer, seeing an alert notifies nobody, and opening it names who did
+    Given a child on a child protection plan
+    And the service has stored the authority's file
+    And somebody has seen the alert on the child
+    When somebody else opens the alert
+    Then one query notifies, and names whoever opened the alert

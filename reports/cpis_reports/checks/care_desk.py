@@ -17,7 +17,7 @@ from cpis_reports.checks.registry import Judgement, check, failed, judged, passe
 from cpis_simulator.codecs.xml import local_name, parse_document
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.evidence import Evidence, Record
-from cpis_simulator.model import DeviceAuthor
+from cpis_simulator.model import DeviceAuthor, PersonAuthor
 from cpis_simulator.nhs_number import masked
 from cpis_simulator.rules.lookup import MOST_ACCESSES
 
@@ -253,6 +253,40 @@ def attendance_goes_on(evidence: Evidence, *, nhs_number: str) -> Judgement:
     if looks[0][1].get("status") != "pending":
         return failed("product", f"the lookup was over ({looks[0][1].get('status')}) when the attendance was", where)
     return passed("product", where)
+
+
+@check("opening-notifies", judges="care", requirements=("CPIS-NTF-004",), witness="wire")
+def opening_notifies(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """Seeing that there is an alert makes no query that notifies, opening it makes one."""
+    opened, asked = _opened(evidence, nhs_number), made(evidence, nhs_number)
+    if opened is None or not screens(evidence, nhs_number):
+        return undecided("not-reached", "no alert was seen, and then opened")
+    loud = [found.request for found in asked if not found.query.query.is_silent()]
+    before = [request for request in loud if request.seq < _asked_at(evidence, opened)]
+    if before or len(loud) != 1:
+        return failed("wire", f"{len(before)} of {len(loud)} queries that notify came before the opening", opened, loud)
+    return passed("wire", opened, loud)
+
+
+@check("opener-is-named", judges="care", requirements=("CPIS-UI-011",), witness="wire")
+def opener_is_named(evidence: Evidence, *, nhs_number: str, worker: str, user_id: str) -> Judgement:
+    """The query that notifies names whoever opened the alert."""
+    opened = _opened(evidence, nhs_number)
+    loud = [found for found in made(evidence, nhs_number) if not found.query.query.is_silent()]
+    if opened is None or not loud:
+        return undecided("not-reached", "no alert was opened")
+    author = loud[-1].query.query.author
+    named = (author.user_id, {*author.name.shown().split()}) if isinstance(author, PersonAuthor) else ("", set[str]())
+    if named[0] != user_id or not {*worker.split()} <= named[1]:
+        return failed("wire", "the query names somebody else than whoever opened the alert", opened, loud[-1].request)
+    return passed("wire", opened, loud[-1].request)
+
+
+def _opened(evidence: Evidence, nhs_number: str) -> Record | None:
+    """The driver's last answer to opening the alert of a patient."""
+    patient = _patient(evidence, nhs_number)
+    opened = [r for r, q, _ in answered(evidence, "open-alert", "care") if q.get("patient_id") == patient]
+    return opened[-1] if opened and patient is not None else None
 
 
 # What is shown

@@ -49,6 +49,7 @@ class CareDesk:
         tls: Our certificate, and the authorities that the service's comes from; for an `https` address.
         sender: Who sends, and in what profile.
         time_scale: Divides the durations of the contract (setting `transport.time_scale`).
+        viewer: Seeing that there is an alert and opening it are two things.
 
     Raises:
         ConfigError: When the address is none, or a file for TLS cannot be used.
@@ -66,6 +67,7 @@ class CareDesk:
         tls: ClientTls | None = None,
         sender: Sender | None = None,
         time_scale: float = 1.0,
+        viewer: bool = False,
     ) -> None:
         """Load what is remembered."""
         self._kind = kind
@@ -74,7 +76,7 @@ class CareDesk:
         self._offset = timedelta()
         self._state_file = state
         self._store = EntryStore(state, State, "care system")
-        self._system = kind(self._store.load())
+        self._system = kind(self._store.load(), viewer=viewer)
         self._client = CareHost(
             service_url, timeout_s, tls=tls, now=self.now, sender=sender, time_scale=time_scale, client=self._system
         )
@@ -188,10 +190,18 @@ class CareDesk:
         """Ask CP-IS about a patient, wait, and say what is shown."""
         if request.patient_id is None:
             return self._client.look_up(request)
-        lookup_id = self.ask(request.patient_id)
+        return self._wait(self.ask(request.patient_id))
+
+    def _wait(self, lookup_id: str) -> LookUpResult:
         while (shown := self._shown(lookup_id)).status == "pending":
             time.sleep(_LOOK_S)
         return shown
+
+    def open_alert(self, asked: driving.PatientReference) -> LookUpResult:
+        """Open the alert on a patient; in a viewer that is what asks, elsewhere everything is shown already."""
+        if not self._system.viewer:
+            return self.patient_screen(asked)
+        return self._wait(self.ask(asked.patient_id, opening=True))
 
     def begin_look_up(self, request: LookUp) -> LookUpReference:
         """Ask CP-IS without waiting."""
@@ -199,15 +209,15 @@ class CareDesk:
             return self._client.begin_look_up(request)
         return LookUpReference(lookup_id=self.ask(request.patient_id))
 
-    def ask(self, patient_id: str) -> str:
+    def ask(self, patient_id: str, *, opening: bool = False) -> str:
         """Try a lookup by whoever is signed in; gives its reference."""
 
         def begin(system: CareSystem) -> tuple[str, Question | None]:
-            wanted = system.wants_to_ask(patient_id)
+            wanted = system.wants_to_ask(patient_id, opening=opening)
             asked = wanted if isinstance(wanted, LookUp) else None
             question = self._client.make(wanted) if isinstance(wanted, LookUp) else wanted
             lookup_id = question.envelope_id if isinstance(question, Question) else new_id()
-            system.begin(lookup_id, patient_id, asked, question, now=self.now())
+            system.begin(lookup_id, patient_id, asked, question, now=self.now(), opened=opening)
             if not isinstance(question, Question):
                 return lookup_id, None
             # Before the lock is let go, so that nobody looks for a lookup that is not under way.

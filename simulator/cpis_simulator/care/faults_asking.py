@@ -129,6 +129,31 @@ class AttendanceWaitsForAnswer(CareSystem):
     attendance_waits: ClassVar[bool] = True
 
 
+@seeded("seeing-the-alert-notifies", "NTF-004", also="UI-011", tests="LK-28", origin="rules")
+class SeeingTheAlertNotifies(CareSystem):
+    """A viewer asks as if somebody had opened the alert when it is only seen."""
+
+    def seeing_is_silent(self) -> bool:
+        """A query is a query."""
+        return False
+
+
+@seeded("first-viewer-named", "UI-011", also="NTF-004", tests="LK-28", origin="rules")
+class FirstViewerNamed(CareSystem):
+    """Opening an alert names who first saw it."""
+
+    first: CareAuthor | None = None
+
+    def author_of_session(self, session: SignIn) -> CareAuthor:
+        """Whoever brings a patient up first is remembered."""
+        self.first = self.first or session.author
+        return session.author
+
+    def author_of_opening(self, patient_id: str, session: SignIn) -> CareAuthor:
+        """Whoever brought the patient up."""
+        return self.first or session.author
+
+
 # On record.
 
 

@@ -30,12 +30,16 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class PatientLookUp:
-    """A lookup of a patient. `question` is None where CP-IS was not asked, `result` while an answer is waited for."""
+    """A lookup of a patient. `question` is None where CP-IS was not asked, `result` while an answer is waited for.
+
+    In a viewer `opened` tells a lookup that opens the alert from one that only finds out whether there is any.
+    """
 
     lookup_id: str
     patient_id: str
     question: Question | None = None
     result: LookUpResult | None = None
+    opened: bool = False
 
 
 class State:

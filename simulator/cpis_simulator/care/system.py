@@ -38,14 +38,16 @@ class CareSystem(CareClient):
 
     Args:
         state: What is remembered.
+        viewer: It is one of the viewers, where seeing that there is an alert and opening it are two things (NTF-004).
     """
 
     attendance_waits: ClassVar[bool] = False
     """Clinical work never waits for CP-IS (OPS-007)."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, viewer: bool = False) -> None:
         """It goes on where the state was left."""
         self.state = state
+        self.viewer = viewer
 
     # Desks and users.
 
@@ -113,8 +115,12 @@ class CareSystem(CareClient):
 
     # Asking.
 
-    def wants_to_ask(self, patient_id: str) -> LookUp | LookUpResult:
-        """What to ask about a patient, or why nothing is asked (UI-007)."""
+    def wants_to_ask(self, patient_id: str, *, opening: bool = False) -> LookUp | LookUpResult:
+        """What to ask about a patient, or why nothing is asked (UI-007).
+
+        Args:
+            opening: Somebody opens the alert, rather than having the system find out whether there is one.
+        """
         details = self.patient(patient_id).details
         session = self.session_to_ask()
         if session is None:
@@ -130,10 +136,18 @@ class CareSystem(CareClient):
         return LookUp(
             nhs_number=details.nhs_number,
             patient_id=patient_id,
-            author=self.author_of_session(session),
+            author=self.author_of_opening(patient_id, session) if opening else self.author_of_session(session),
             # Left out where it is not silent: services that know no flag refuse it.
-            silent=True if self.is_silent(session) else None,
+            silent=True if self.is_silent(session) or (not opening and self.seeing_is_silent()) else None,
         )
+
+    def seeing_is_silent(self) -> bool:
+        """In a viewer, to see that there is an alert is not to open it (NTF-004)."""
+        return self.viewer
+
+    def author_of_opening(self, patient_id: str, session: SignIn) -> CareAuthor:
+        """Whoever opens the alert is whom the social worker will ring (UI-011)."""
+        return self.author_of_session(session)
 
     def kept_for(self, patient_id: str) -> LookUpResult | None:
         """An earlier answer that is shown instead of asking: none, because what is held changes from day to day."""
@@ -150,7 +164,14 @@ class CareSystem(CareClient):
     # Lookups.
 
     def begin(
-        self, lookup_id: str, patient_id: str, asked: LookUp | None, question: Question | LookUpResult, *, now: datetime
+        self,
+        lookup_id: str,
+        patient_id: str,
+        asked: LookUp | None,
+        question: Question | LookUpResult,
+        *,
+        now: datetime,
+        opened: bool = False,
     ) -> None:
         """A lookup was tried: CP-IS is asked, or the reason why not is shown."""
         asking = isinstance(question, Question)
@@ -159,6 +180,7 @@ class CareSystem(CareClient):
             patient_id,
             question if isinstance(question, Question) else None,
             question if isinstance(question, LookUpResult) else None,
+            opened,
         )
         self.state.lookups[lookup_id] = lookup
         if asking and asked is not None:
@@ -216,8 +238,11 @@ class CareSystem(CareClient):
         return found
 
     def shown(self, lookup: PatientLookUp) -> LookUpResult:
-        """What the screen says of a lookup."""
-        return lookup.result or LookUpResult(status="pending", text=texts.PENDING)
+        """What the screen says of a lookup; a viewer shows what is held when it is opened."""
+        shown = lookup.result or LookUpResult(status="pending", text=texts.PENDING)
+        if self.viewer and not lookup.opened and shown.status == "found":
+            return shown.model_copy(update={"text": texts.ALERT, "plans": [], "accesses": []})
+        return shown
 
     def screen(self, patient_id: str) -> LookUpResult:
         """What stands on a patient's screen: what came of the last lookup of this very patient."""

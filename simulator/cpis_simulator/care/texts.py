@@ -24,6 +24,7 @@ NOT_VERIFIED: Final = "NHS number not verified: CP-IS was not asked. Trace the p
 NOT_PERMITTED: Final = (
     "Access denied: your role may not look at CP-IS, so CP-IS was not asked. Ask somebody who may (B0107 or B0170)."
 )
+ALERT: Final = "Child Care Alert: information is held. Open it to read; the local authority will be told who did."
 NOT_ASKED: Final = "CP-IS has not been asked about this patient. This says nothing about the patient."
 INVALID: Final = (
     "NHS number not valid: its check digit is wrong, so CP-IS was not asked. Check it and trace the patient on PDS."
