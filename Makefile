@@ -20,7 +20,7 @@ OUT ?= reports/out
 # PYTHON=/path/to/python says which Python to use; else the first of these that is new enough.
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-.PHONY: help venv accredit test check format bench lock clean
+.PHONY: help venv accredit test check format bench fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,10 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 
 bench: $(STAMP) ## measure against named peers; see bench/
 	$(BIN)/python -m bench
+
+# SAMPLES=folder adds messages to begin with; SEED=n spoils them otherwise. What is found goes into build/fuzz.
+fuzz: $(STAMP) ## spoil messages at random for SECONDS (60), for the readers and the live endpoints
+	$(BIN)/python -m bench.fuzz --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(if $(SAMPLES),--samples $(SAMPLES))
 
 # The only target that always needs the network. The tool gets an environment of its own: what it needs (pip, setuptools)
 # has no place in the lock. An empty pip configuration keeps this machine's settings out of the file.

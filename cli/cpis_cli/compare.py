@@ -46,9 +46,9 @@ def compare(
     if format not in FORMATS:
         raise _usage(f"unknown format {format!r}: expected {', '.join(FORMATS)}")
     try:
-        rows = read_expected(expected.read_text(encoding="utf-8"), str(expected))
+        rows = read_expected(expected.read_bytes(), str(expected))
         found, plans = _differences(rows, actual)
-    except (CpisError, UnicodeDecodeError) as error:
+    except CpisError as error:
         raise _usage(str(error)) from error
     except OSError as error:
         raise _usage(f"cannot read {error.filename}: {error.strerror}") from error

@@ -51,8 +51,14 @@ def check(
         if under_test.role != "authority":
             raise ConfigError(f"The driver of role {under_test.role} cannot be tried yet", expected="role authority")
         check_product(under_test.start, under_test.driver)
+        if under_test.driver.kinds() == {"manual"} and under_test.start.kind != "bundled":
+            raise ConfigError(
+                "There is no driver to be tried: a person is asked for everything",
+                where="system_under_test.driver.kind",
+                mend="Try it with one scenario: cpis run --tag FD-01.",
+            )
         plan = new_plan(read, out=out / "driver-check")
-        offer = lane_offer(plan, "main")
+        offer = lane_offer(plan, "main", say=typer.echo)
         tried = start_product(under_test.start, under_test.driver, offer)
         with closing(tried):
             trial = DriverCheck(
@@ -62,6 +68,7 @@ def check(
                 within=read.wait.export_s,
                 everything=everything,
                 seed=plan.seed,
+                by_person=tried.person.operations if tried.person else (),
             )
             typer.echo(f"The check {trial.intentions()}.")
             outcomes = []

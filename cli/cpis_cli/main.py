@@ -9,14 +9,19 @@ from typing import Annotated
 
 import typer
 
+from cpis_cli.answer import answer
 from cpis_cli.authority import authority
 from cpis_cli.care import care
 from cpis_cli.certs import certs
 from cpis_cli.compare import compare
+from cpis_cli.config import config
+from cpis_cli.doctor import doctor
 from cpis_cli.driver import driver
 from cpis_cli.generate import generate
+from cpis_cli.init import init
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
+from cpis_cli.prepare import prepare
 from cpis_cli.requirements import requirements
 from cpis_cli.run import run
 from cpis_cli.serve import serve
@@ -52,8 +57,9 @@ def cpis(
 
 
 for command in (
-    run, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps, lint,
-    requirements,
+    run, prepare, answer, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps,
+    lint, requirements, init, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")
+app.add_typer(config, name="config")

@@ -21,6 +21,12 @@ def run(
         bool, typer.Option("--shuffle", help="Play the scenarios in an order drawn from the seed.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Where runs are written.")] = Path("reports/out"),
+    prepared: Annotated[
+        Path | None, typer.Option(help="Folder of a sheet of `cpis prepare` that was keyed in; has seed and challenge.")
+    ] = None,
+    resume: Annotated[
+        str, typer.Option(help="Go on with a run that was broken off: its id below --out, or its folder.")
+    ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="Start nothing; look for undefined steps and bad tags.")
     ] = False,
@@ -32,6 +38,9 @@ def run(
 
     Exit code 0: nothing failed; 1: something failed or stayed undecided; 2: wrong usage or configuration; 3: the
     harness failed or the product was never reached.
+
+    A run that was broken off goes on with `--resume`: what has ended is not played again, and what a person has keyed
+    in or said is not asked again.
 
     Example: cpis run --config cpis.toml -k "looked after"
     """
@@ -52,6 +61,8 @@ def run(
             shuffle=shuffle,
             out=out,
             require_conformant=require_conformant,
+            prepared=prepared,
+            resume=resume,
         )
         if check:
             problems = check_features(request)

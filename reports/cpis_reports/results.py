@@ -42,7 +42,8 @@ class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
     `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here.
+    other. `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check
+    of `cpis doctor` that explains why it could not.
     """
 
     check: str
@@ -57,13 +58,19 @@ class RecordedCheck(Part):
     cause: Cause | None = None
     witness: Witness
     findings: list[str] = []
+    doctor: str = ""
+    by: list[str] = []
 
 
 class Stop(Part):
-    """What ended an attempt before its last step, other than a check."""
+    """What ended an attempt before its last step, other than a check.
+
+    `doctor` is the check of `cpis doctor` that explains it, empty where none does.
+    """
 
     cause: Literal["config", "harness", "not-reached", "not-tested"]
     reason: str
+    doctor: str = ""
 
 
 class Attempt(Part):
@@ -78,7 +85,7 @@ class Attempt(Part):
 
 
 class Scenario(Part):
-    """A scenario, or one row of an outline. `outcome`, `cause` and `reason` follow from its attempts."""
+    """A scenario, or one row of an outline. `outcome`, `cause`, `reason` and `doctor` follow from its attempts."""
 
     id: str
     name: str
@@ -90,13 +97,15 @@ class Scenario(Part):
     outcome: ScenarioOutcome = "inconclusive"
     cause: Cause | None = None
     reason: str = ""
+    doctor: str = ""
     attempts: list[Attempt] = []
 
 
 class RequirementVerdict(Part):
     """What the run shows of one requirement that binds the role.
 
-    `without_scenario` are catalogue tests that judge it for the role and that the suite has no scenario of.
+    `by` are the people on whose word it rests, `without_scenario` catalogue tests that judge it for the role and that
+    the suite has no scenario of.
     """
 
     id: str
@@ -104,7 +113,9 @@ class RequirementVerdict(Part):
     verdict: Verdict
     cause: Cause | None = None
     witness: Witness | None = None
+    by: list[str] = []
     reason: str = ""
+    doctor: str = ""
     scenarios: list[str] = []
     without_scenario: list[str] = []
 

@@ -103,6 +103,7 @@ def _judge_scenario(scenario: Scenario, results: Results) -> Scenario:
             "outcome": deciding.outcome,
             "cause": deciding.cause,
             "reason": _reason(deciding, results.run.role),
+            "doctor": _doctor(deciding),
         }
     )
 
@@ -159,6 +160,15 @@ def _reason(attempt: Attempt, role: str) -> str:
         if step.outcome != "passed":
             return step.message or f"the step was {step.outcome}: {step.text}"
     return "no check of the role under test was run"
+
+
+def _doctor(attempt: Attempt) -> str:
+    """The check of `cpis doctor` that explains why an attempt decided nothing."""
+    if attempt.outcome != "inconclusive":
+        return ""
+    if attempt.stop is not None:
+        return attempt.stop.doctor
+    return next((c.doctor for c in attempt.checks if c.outcome == "inconclusive" and c.cause == attempt.cause), "")
 
 
 def _unjudged_tags(scenario: Scenario, role: str, suite: Suite) -> list[str]:
@@ -245,10 +255,13 @@ class _Ledger:
 
 @dataclass(slots=True)
 class _Gaps:
-    """What keeps a requirement from being shown."""
+    """What keeps a requirement from being shown.
+
+    A reason stands with its cause and the check of `cpis doctor` that explains it.
+    """
 
     causes: set[Cause | None] = field(default_factory=set)
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[tuple[Cause | None, str, str]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     unselected: set[str] = field(default_factory=set)
 
@@ -259,15 +272,23 @@ def _verdict(requirement: Requirement, results: Results, ledger: _Ledger) -> Req
     called = {call.test for call in calls}
 
     def verdict(
-        word: Verdict, *, cause: Cause | None = None, reason: str = "", of: Iterable[RecordedCheck] = ()
+        word: Verdict,
+        *,
+        cause: Cause | None = None,
+        reason: str = "",
+        doctor: str = "",
+        of: Iterable[RecordedCheck] = (),
     ) -> RequirementVerdict:
+        of = list(of)
         return RequirementVerdict(
             id=requirement.id,
             level=requirement.level,
             verdict=word,
             cause=cause,
             witness=_weakest(recorded.witness for recorded in of),
+            by=sorted({name for recorded in of for name in recorded.by}),
             reason=reason,
+            doctor=doctor,
             scenarios=sorted({scenario.id for scenario, _ in judged}),
             without_scenario=[test for test in catalogue.judging(requirement.id, ledger.role) if test not in called],
         )
@@ -281,7 +302,9 @@ def _verdict(requirement: Requirement, results: Results, ledger: _Ledger) -> Req
         return verdict("not-tested", reason=_why_untested(requirement, results))
     gaps = _gaps(requirement.id, calls, judged, ledger)
     if gaps.causes:
-        return verdict("inconclusive", cause=_first(gaps.causes), reason=gaps.reasons[0])
+        cause = _first(gaps.causes)
+        _, reason, doctor = next((r for r in gaps.reasons if r[0] == cause), gaps.reasons[0])
+        return verdict("inconclusive", cause=cause, reason=reason, doctor=doctor)
     if gaps.unselected:
         selected = len(called) - len(gaps.unselected)
         return verdict("not-tested", reason=f"only {selected} of {len(called)} tests selected")
@@ -302,7 +325,7 @@ def _gaps(
     for _, recorded in judged:
         if recorded.outcome == "inconclusive":
             gaps.causes.add(recorded.cause)
-            gaps.reasons.append("; ".join(recorded.findings) or recorded.check)
+            gaps.reasons.append((recorded.cause, "; ".join(recorded.findings) or recorded.check, recorded.doctor))
     for call in calls:
         for scenario_id in ledger.scenarios_of(call.test):
             if not fnmatchcase(scenario_id, call.scenario or "*"):
@@ -321,10 +344,11 @@ def _note_missing(call: CalledFor, scenario: Scenario, run: int, gaps: _Gaps) ->
     """A check that was called for did not judge: the scenario ended early, or we forgot to call it."""
     if scenario.attempts and _finished(scenario.attempts[-1]):
         gaps.causes.add("harness")
-        gaps.reasons.append(_too_few(call, scenario, run))
+        gaps.reasons.append(("harness", _too_few(call, scenario, run), ""))
     else:
-        gaps.causes.add(scenario.cause or "not-reached")
-        gaps.reasons.append(scenario.reason or "the scenario ended before the check")
+        cause: Cause = scenario.cause or "not-reached"
+        gaps.causes.add(cause)
+        gaps.reasons.append((cause, scenario.reason or "the scenario ended before the check", scenario.doctor))
 
 
 def _why_untested(requirement: Requirement, results: Results) -> str:

@@ -108,7 +108,9 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
             "findings": list(judgement.findings),
             "evidence": list(judgement.evidence),
             "witness": judgement.witness,
+            "doctor": judgement.doctor,
             "cause": judgement.cause,
+            "by": list(judgement.by),
         }
     )
     known = CHECKS.get(recorded.check)
@@ -116,7 +118,8 @@ def _check_again(recorded: RecordedCheck, scenario: Scenario, bundle: Bundle, di
         requirements = effective_of(known.requirements, scenario.test, known.judges)
         again = again.model_copy(update={"party": known.judges, "requirements": requirements})
     where = f"check {recorded.check} in {scenario.id}"
-    for key in ("outcome", "cause", "findings", "evidence", "witness", "party", "requirements"):
+    compared = ("outcome", "cause", "findings", "evidence", "witness", "by", "doctor", "party", "requirements")
+    for key in compared:
         differences += _unlike(f"{where}: {key}", getattr(recorded, key), getattr(again, key))
     return again
 
@@ -134,7 +137,7 @@ def _conclusions(recorded: Results, scenarios: list[Scenario]) -> list[str]:
     again = judge(blank)
     differences: list[str] = []
     for old, new in zip(recorded.scenarios, again.scenarios, strict=True):
-        differences += _fields(f"scenario {old.id}", old, new, ("outcome", "cause", "reason"))
+        differences += _fields(f"scenario {old.id}", old, new, ("outcome", "cause", "reason", "doctor"))
         for number, (before, after) in enumerate(zip(old.attempts, new.attempts, strict=True), start=1):
             differences += _fields(f"scenario {old.id}, attempt {number}", before, after, ("outcome", "cause"))
     differences += _requirements(recorded, again)

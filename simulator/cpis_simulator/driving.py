@@ -535,12 +535,17 @@ class Delivered(Shape):
 
 
 class FolderState(Shape):
-    """An authority's drop folder: absolute paths, and what waits in each."""
+    """An authority's drop folder: absolute paths, what waits in each, and whether it was ever used.
+
+    `taken` counts the uploads that came; for `untouched_s` nothing of what was delivered was ever read or taken away.
+    """
 
     upload: str
     response: str
     waiting: list[str] = []
     responses: list[str] = []
+    taken: int | None = None
+    untouched_s: float | None = None
 
 
 class Health(Shape):
@@ -565,13 +570,17 @@ class Exact(Shape):
 class ContractEntry(Exact):
     """What one interaction of a party has otherwise than the party's others; None: as they have it."""
 
-    interaction: str
-    endpoint: str | None = None
-    cpa_id: str | None = None
-    sync_reply_mode: Literal["MSHSignalsOnly", "None"] | None = None
-    ack_requested: Literal["always", "never"] | None = None
-    duplicate_elimination: Literal["always", "never"] | None = None
-    retries: Annotated[int | None, Field(ge=0, le=1000)] = None
+    interaction: Annotated[str, Field(description="Which it is, such as QUQI_IN010000UK14")]
+    endpoint: Annotated[str | None, Field(description="Where it is posted to")] = None
+    cpa_id: Annotated[str | None, Field(description="Its contract")] = None
+    sync_reply_mode: Annotated[
+        Literal["MSHSignalsOnly", "None"] | None, Field(description="How an acknowledgement comes back")
+    ] = None
+    ack_requested: Annotated[Literal["always", "never"] | None, Field(description="Whether one is asked for")] = None
+    duplicate_elimination: Annotated[
+        Literal["always", "never"] | None, Field(description="Whether a repeated message is told from a new one")
+    ] = None
+    retries: Annotated[int | None, Field(ge=0, le=1000, description="How often one is posted again")] = None
     retry_interval: Annotated[str | None, Field(description="Such as PT1M")] = None
     persist_duration: Annotated[str | None, Field(description="Such as PT5M")] = None
 
@@ -581,15 +590,15 @@ class PartyEntry(Exact):
 
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$", description="Party key, such as RX0-0000001")]
     ods: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,12}$", description="ODS code of its organisation")]
-    name: str = ""
+    name: Annotated[str, Field(description="Its name")] = ""
     asids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{12}$")]], Field(description="System ids")] = []
-    fqdn: Annotated[str | None, Field(description="Name in its certificate; None: the host of its endpoint")] = None
+    fqdn: Annotated[str | None, Field(description="Name in its certificate; left out, the host of its endpoint")] = None
     endpoint: Annotated[str, Field(description="Where replies are posted to")]
-    cpa_id: Annotated[str | None, Field(description="Contract of its replies; None: made from its key")] = None
+    cpa_id: Annotated[str | None, Field(description="Contract of its replies; left out, made from its key")] = None
     profile: Annotated[
-        Literal["reliable", "express"] | None, Field(description="Of its replies; None: transport.reply_profile")
+        Literal["reliable", "express"] | None, Field(description="Of its replies; left out, transport.reply_profile")
     ] = None
-    contract: list[ContractEntry] = []
+    contract: Annotated[list[ContractEntry], Field(description="Interactions that it takes elsewhere")] = []
 
 
 class PutParties(Exact):

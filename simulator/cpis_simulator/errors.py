@@ -19,6 +19,7 @@ class CpisError(Exception):
         expected: What would have been right.
         found: What was there instead.
         mend: What to do about it.
+        doctor: Id of the check of `cpis doctor` that looks for it before a run, empty when none does.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class CpisError(Exception):
         expected: object = "",
         found: object = "",
         mend: str = "",
+        doctor: str = "",
     ) -> None:
         """Keep the parts; the message is made from those that are given."""
         self.what = what
@@ -36,6 +38,7 @@ class CpisError(Exception):
         self.expected = expected
         self.found = found
         self.mend = mend
+        self.doctor = doctor
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -71,6 +74,10 @@ class StartError(HarnessError):
     """A part of the harness, or the system under test, never came up."""
 
 
+class Unattended(HarnessError):
+    """A person was asked, and nobody answered: nothing is known, of the product least of all."""
+
+
 class NotOffered(CpisError):
     """The product's driver does not offer an optional operation: the test is not tested, for that reason."""
 
@@ -91,10 +98,11 @@ class PeerError(CpisError):
         expected: object = "",
         found: object = "",
         mend: str = "",
+        doctor: str = "",
     ) -> None:
         """As `CpisError`, with the party to blame."""
         self.party = party
-        super().__init__(what, where=where, expected=expected, found=found, mend=mend)
+        super().__init__(what, where=where, expected=expected, found=found, mend=mend, doctor=doctor)
 
 
 @dataclass(frozen=True, slots=True)

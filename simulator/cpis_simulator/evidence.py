@@ -54,7 +54,9 @@ class Record:
       that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to
       the exchange, which is nobody's fault. Over TLS `tls`, `cipher` and `client-…` (subject, names, fingerprint) on
       the request. `handshake`: a client was refused before its first request; `reason`, `text`, `peer`.
-    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`.
+    * driver: `operation`, `phase`, and on the response `status`: `answered`, `refused`, `failed` or `unreachable`;
+      where a person answered also `attested_by`, `attested_at`, `via`, and `remark` if there is one. What that person
+      attached has phase `attachment`, with its `name` and `type`.
     * mark: `event` (`run-start`, `scenario-start`, `scenario-end`, `step`, `check`, `unanswered`, `run-end`), `text`.
     * probe: none; the JSON body tells the service's health at that moment.
     * control: `operation`; what the harness did to the world (a clock moved, PDS switched off), body its request.

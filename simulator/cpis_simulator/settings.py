@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 BusinessCheck = Literal[
     "content-id", "plan-and-subject", "end-not-before-start", "check-digit", "emergency-telephone", "age-18"
@@ -44,24 +44,43 @@ class PdsSettings(Group):
 class HistorySettings(Group):
     """The list of accesses in an answer."""
 
-    order: Literal["newest-first", "oldest-first"] = "newest-first"
-    silent_read_in_own_answer: bool = True
+    order: Annotated[
+        Literal["newest-first", "oldest-first"], Field(description="Which access comes first (RSP-008)")
+    ] = "newest-first"
+    silent_read_in_own_answer: Annotated[
+        bool, Field(description="A silent read stands in the answer to itself (DAT-025)")
+    ] = True
 
 
 class UploadSettings(Group):
     """What happens to an upload that is not as it should be."""
 
     sequence_step: Annotated[int, Field(ge=1, description="A larger step warns (UPL-003)")] = 1
-    duplicate_file_id: Literal["CPF01", "accept"] = "CPF01"
-    same_id_after_cpf05: Literal["accepted", "refused"] = "accepted"
-    quantity_mismatch: Literal["CPF01", "accept"] = "CPF01"
+    duplicate_file_id: Annotated[
+        Literal["CPF01", "accept"], Field(description="A file id that was used before (UPL-013)")
+    ] = "CPF01"
+    same_id_after_cpf05: Annotated[
+        Literal["accepted", "refused"], Field(description="The same id again after CPF05 (UPL-013, ACK-009)")
+    ] = "accepted"
+    quantity_mismatch: Annotated[
+        Literal["CPF01", "accept"], Field(description="More or fewer records than declared (UPL-004)")
+    ] = "CPF01"
     absence: Annotated[
         Literal["no-change"], Field(description="A child that is in no file stays as it is; nothing else is built")
     ] = "no-change"
-    bad_record: Literal["record", "file"] = "record"
-    bad_check_digit: Literal["CPR01", "CPR03", "CPR04", "CPR07"] = "CPR04"
-    foreign_sender: Literal["CPF01", "accept"] = "CPF01"
-    business_checks: frozenset[BusinessCheck] = frozenset(
+    bad_record: Annotated[
+        Literal["record", "file"], Field(description="What a wrong record takes down with it (UPL-014)")
+    ] = "record"
+    bad_check_digit: Annotated[
+        Literal["CPR01", "CPR03", "CPR04", "CPR07"],
+        Field(description="Code of an NHS number with a wrong check digit (DAT-029)"),
+    ] = "CPR04"
+    foreign_sender: Annotated[
+        Literal["CPF01", "accept"], Field(description="A file of another authority than the folder's (UPL-015)")
+    ] = "CPF01"
+    business_checks: Annotated[
+        frozenset[BusinessCheck], Field(description="Checks beyond the structure that are made")
+    ] = frozenset(
         ("content-id", "plan-and-subject", "end-not-before-start", "check-digit", "emergency-telephone", "age-18")
     )
 
@@ -69,42 +88,61 @@ class UploadSettings(Group):
 class AckSettings(Group):
     """Form of an acknowledgement."""
 
-    echo_valid_records: bool = False
+    echo_valid_records: Annotated[
+        bool, Field(description="Records without a fault stand in the acknowledgement too (ACK-008)")
+    ] = False
 
 
 class QuerySettings(Group):
     """Answers to a query."""
 
-    no_record_code: str = "CPIS-0001"
-    no_record_response_code: Literal["ID", "NF"] = "ID"
-    duplicate_event_id: Literal["answer", "refuse"] = "answer"
+    no_record_code: Annotated[str, Field(description="Reason when nothing is held (RSP-003)")] = "CPIS-0001"
+    no_record_response_code: Annotated[
+        Literal["ID", "NF"], Field(description="Response code when nothing is held (RSP-003)")
+    ] = "ID"
+    duplicate_event_id: Annotated[
+        Literal["answer", "refuse"], Field(description="An event id that was used before (QRY-012)")
+    ] = "answer"
     access_flag_place: Annotated[
         FlagPlace,
         Field(description="Where a silent-read flag is taken: below the query, as we write it, or not (QRY-008)"),
     ] = "anywhere"
     client_timeout: Annotated[float, Field(gt=0, description="Seconds until a client says 'unknown'")] = 30.0
-    superseded_number: Literal["no-record", "follow"] = "no-record"
+    superseded_number: Annotated[
+        Literal["no-record", "follow"], Field(description="A number that was replaced by another (RSP-010)")
+    ] = "no-record"
 
 
 class NotifySettings(Group):
     """When an authority is told of an access."""
 
-    cadence: Literal["immediate", "window"] = "immediate"
+    cadence: Annotated[Literal["immediate", "window"], Field(description="At once, or gathered (NTF-009)")] = (
+        "immediate"
+    )
 
 
 class FilesSettings(Group):
     """The drop folder of profile `cpis-client`."""
 
-    upload: str = "upload"
-    response: str = "response"
-    archive: str = "archive"
-    failed: str = "failed"
+    upload: Annotated[str, Field(description="Name of the folder that the product writes into")] = "upload"
+    response: Annotated[str, Field(description="Name of the folder that the product reads")] = "response"
+    archive: Annotated[str, Field(description="Name of the folder for files that were taken")] = "archive"
+    failed: Annotated[str, Field(description="Name of the folder for files that could not be taken")] = "failed"
     poll: Annotated[float, Field(gt=0, description="Seconds between sweeps when no event wakes the watcher")] = 1.0
     watch: Annotated[
         Literal["events", "polling"], Field(description="Polling for network shares, which tell of no events")
     ] = "events"
     settle: Annotated[float, Field(ge=0, description="Seconds that an unclosed file must stand still")] = 0.2
     max_bytes: Annotated[int, Field(gt=0, description="A larger upload is answered CPF01")] = 512 * 1024 * 1024
+
+    @model_validator(mode="after")
+    def _are_four_folders(self) -> FilesSettings:
+        names = [self.upload, self.response, self.archive, self.failed]
+        if len({name.casefold() for name in names}) < len(names) or any(
+            name in ("", ".", "..") or "/" in name or "\\" in name for name in names
+        ):
+            raise ValueError("four different names of folders, without a slash")
+        return self
 
 
 Profile = Literal["reliable", "express", "sync"]
@@ -160,7 +198,7 @@ class TransportSettings(Group):
     )
     headers_s: Annotated[float, Field(gt=0, description="Seconds until the first byte, and for all headers")] = 10.0
     body_s: Annotated[float, Field(gt=0, description="Seconds for a whole request body, and for its answer")] = 30.0
-    max_connections: Annotated[int, Field(gt=0)] = 512
+    max_connections: Annotated[int, Field(gt=0, description="At once; further ones are closed")] = 512
 
 
 class Settings(Group):

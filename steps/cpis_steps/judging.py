@@ -6,6 +6,7 @@ from typing import Any
 
 from cpis_reports.checks import CHECKS, Judgement, run_check
 from cpis_reports.results import RecordedCheck
+from cpis_simulator.errors import ConfigError
 from cpis_steps.stage import Stage
 
 
@@ -35,31 +36,44 @@ class Judge:
 
         Raises:
             PeerError: The harness has started the product, and it runs no more.
+            ConfigError: The product reads nothing, and the evidence that the check would see does not say so.
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
         lane.under_test.insist_that_it_runs()
-        lane.service.probe()
+        never_read = lane.never_read()
+        lane.service.probe(never_read=never_read)
+        if until is not None and never_read:
+            # The probe lies behind what the check may see, so that the check cannot know.
+            raise ConfigError(
+                "Nothing that was delivered was ever read or taken",
+                where=never_read,
+                mend="Have the product read that folder, or name the one it reads in settings.files.response.",
+                doctor="responses-left",
+            )
         until = lane.since_now() if until is None else until
-        start = self.stage.since if since is None else since
+        start = max(self.stage.since if since is None else since, lane.begun)
         evidence = lane.tail.evidence(scenario=self.stage.scenario_id, since=start, until=until)
         judgement = run_check(name, evidence, parameters)
         lane.judged(name, judgement.outcome)
         known = CHECKS[name]
-        self.recorded.append(
-            RecordedCheck(
-                check=name,
-                party=known.judges,
-                requirements=list(known.requirements),
-                step=self.step,
-                parameters=parameters,
-                since=start,
-                until=until,
-                evidence=list(judgement.evidence),
-                outcome=judgement.outcome,
-                cause=judgement.cause,
-                witness=judgement.witness,
-                findings=list(judgement.findings),
-            )
+        recorded = RecordedCheck(
+            check=name,
+            party=known.judges,
+            requirements=list(known.requirements),
+            step=self.step,
+            parameters=parameters,
+            since=start,
+            until=until,
+            evidence=list(judgement.evidence),
+            outcome=judgement.outcome,
+            cause=judgement.cause,
+            witness=judgement.witness,
+            findings=list(judgement.findings),
+            doctor=judgement.doctor,
+            by=list(judgement.by),
         )
+        self.recorded.append(recorded)
+        # Should the run be broken off before the scenario ends, what was judged must not be lost.
+        lane.keep_check(recorded.model_dump(mode="json"))
         return judgement

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cpis_fixtures.plan import TOLD
 from cpis_steps.recorder import Recording
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Without a plan the bundled authority is under test, so scenarios that judge other roles alone are left out.
     """
     from cpis_fixtures.plan import plan_of_process
-    from cpis_steps.selection import is_for, selected
+    from cpis_steps.selection import is_for, to_be_played
 
     for item in items:
         if recording := Recording.of_item(item):
@@ -84,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     # What a report says is ours (see makereport); pytest's own long text costs 0.1 s for each scenario that fails.
     config.option.tbstyle = "native"
-    order = {s.id: n for n, s in enumerate(selected(plan))}
+    order = {s.id: n for n, s in enumerate(to_be_played(plan))}
     own = [i for i in items if RECORDING in i.stash and i.stash[RECORDING].scenario.id in order]
     own.sort(key=lambda i: order[i.stash[RECORDING].scenario.id])
     config.hook.pytest_deselected(items=[i for i in items if i not in set(own)])
@@ -106,7 +108,13 @@ def cpis_lane(cpis_plan: RunPlan, request: pytest.FixtureRequest) -> Iterator[La
     from cpis_fixtures.lane import Lane
 
     name = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    lane = Lane(cpis_plan, name)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def say(line: str) -> None:
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - whoever has to answer must know where
+
+    lane = Lane(cpis_plan, name, say=say)
     try:
         yield lane
     finally:
@@ -118,7 +126,7 @@ def cpis_stage(cpis_lane: Lane, cpis_plan: RunPlan, request: pytest.FixtureReque
     """The scenario's stage, on a world put in order."""
     from cpis_fixtures.cast import Cast
     from cpis_simulator.errors import CpisError
-    from cpis_steps.selection import number_blocks
+    from cpis_steps.selection import BLOCKS_OF_A_TURN, number_blocks
     from cpis_steps.stage import Stage
 
     recording = request.node.stash[RECORDING]
@@ -126,11 +134,13 @@ def cpis_stage(cpis_lane: Lane, cpis_plan: RunPlan, request: pytest.FixtureReque
     recording.lane = cpis_lane.name
     cpis_lane.begin(scenario.id, scenario.name)
     try:
+        # Another go at a scenario has other people: the product holds those of the first.
+        again = f" again {cpis_lane.turn}" if cpis_lane.turn > 1 else ""
         cast = Cast(
             seed=cpis_plan.seed,
             challenge=cpis_plan.challenge,
-            scenario_id=scenario.id,
-            block=number_blocks(cpis_plan)[scenario.id],
+            scenario_id=f"{scenario.id}{again}",
+            block=number_blocks(cpis_plan)[scenario.id] + BLOCKS_OF_A_TURN * (cpis_lane.turn - 1),
             today=cpis_lane.today,
             taken=cpis_lane.taken,
         )
@@ -238,12 +248,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 class Controller:
     """In the controlling process of a planned run: keeps what the lanes report, and tells of it as it comes."""
 
-    def __init__(self, plan: RunPlan, total: int) -> None:
-        """Write to the run's folder."""
-        self._file = plan.folder / "scenarios.jsonl"
+    def __init__(self, plan: RunPlan, total: int, *, done: int = 0) -> None:
+        """Write to the run's folder, after what is there from before it was broken off."""
+        self._file = plan.folder / TOLD
         self._total = total
-        self._done = 0
-        self._size = 0
+        self._done = done
+        self._size = self._file.stat().st_size if self._file.exists() else 0
         self._unwritten = b""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -285,13 +295,15 @@ class Controller:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Only the controlling process of a planned run keeps results."""
     from cpis_fixtures.plan import plan_of_process
-    from cpis_steps.selection import selected
+    from cpis_steps.selection import selected, to_be_played
 
     plan = plan_of_process()
     if plan is not None:
         _end_once(session)
     if plan is not None and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Controller(plan, len(selected(plan))), "cpis-controller")
+        total = len(selected(plan))
+        controller = Controller(plan, total, done=total - len(to_be_played(plan)))
+        session.config.pluginmanager.register(controller, "cpis-controller")
 
 
 def _end_once(session: pytest.Session) -> None:

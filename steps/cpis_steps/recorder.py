@@ -11,7 +11,7 @@ import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from cpis_reports.results import Attempt, OwnPerson, Scenario, Step, Stop
-from cpis_simulator.errors import ConfigError, HarnessError, NotOffered, PeerError
+from cpis_simulator.errors import ConfigError, HarnessError, NotOffered, PeerError, Unattended
 from cpis_steps.features import FeatureScenario, read_feature, scenario_id
 
 if TYPE_CHECKING:
@@ -148,11 +148,13 @@ def _stop_for(error: BaseException) -> Stop:
     if isinstance(error, NotOffered):
         return Stop(cause="not-tested", reason=str(error))
     if isinstance(error, ConfigError):
-        return Stop(cause="config", reason=str(error))
-    if isinstance(error, HarnessError):
-        return Stop(cause="harness", reason=str(error))
-    if isinstance(error, PeerError):
+        return Stop(cause="config", reason=str(error), doctor=error.doctor)
+    if isinstance(error, Unattended):
         return Stop(cause="not-reached", reason=str(error))
+    if isinstance(error, HarnessError):
+        return Stop(cause="harness", reason=str(error), doctor=error.doctor)
+    if isinstance(error, PeerError):
+        return Stop(cause="not-reached", reason=str(error), doctor=error.doctor)
     if isinstance(error, pytest.skip.Exception):
         return Stop(cause="not-tested", reason=str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]

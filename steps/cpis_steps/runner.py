@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,21 +15,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cpis_fixtures.config import CAPABILITIES, load_config
+from cpis_fixtures.config import CAPABILITIES, Config, load_config
+from cpis_fixtures.lane import JUDGED
 from cpis_fixtures.loopback import bring_up
-from cpis_fixtures.plan import BASE_INSTANT, PLAN_VARIABLE, RunPlan, new_plan
+from cpis_fixtures.plan import PLAN, RunPlan, new_plan
+from cpis_fixtures.prepared import Sheet, read_sheet
 from cpis_fixtures.starting.product import check_product
 from cpis_reports.bundle import seal
 from cpis_reports.checks import CHECKS
 from cpis_reports.render import write_reports
-from cpis_reports.results import Attempt, OwnPerson, Product, Results, Run, Scenario, Stop, write_results
+from cpis_reports.results import Attempt, OwnPerson, Product, RecordedCheck, Results, Run, Scenario, Stop, write_results
 from cpis_reports.suite import load_suite
 from cpis_reports.verdicts import exit_code, judge
 from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.store.journal import JOURNAL, join
 from cpis_steps.features import feature_files, read_feature, suite, suite_folder
 from cpis_steps.lint import lint_files, unplayable
-from cpis_steps.selection import is_for, selected
+from cpis_steps.selection import is_for, selected, to_be_played
 
 COMMAND = [
     *(sys.executable, "-m", "pytest", "--pyargs", "cpis_features"),
@@ -57,6 +59,8 @@ class Request:
     shuffle: bool = False
     out: Path = Path("reports/out")
     require_conformant: bool = False
+    prepared: Path | None = None
+    resume: str = ""
 
 
 def plan_of(request: Request) -> RunPlan:
@@ -92,12 +96,23 @@ def plan_of(request: Request) -> RunPlan:
             found=request.jobs,
             mend="Each job needs an instance or tenant of its own: run fewer, or say how many there are.",
         )
+    if request.jobs > 1 and "manual" in under_test.driver.kinds() and under_test.driver.page_port:
+        raise ConfigError(
+            "More than one job cannot share one page",
+            where="system_under_test.driver.page_port",
+            found=under_test.driver.page_port,
+            mend="Set it to 0: each lane then takes a free one.",
+        )
     if request.jobs > 1 and (config.service.port or config.service.control_port):
         raise ConfigError("More than one job cannot share the fixed ports of [service]", mend="Leave them at 0.")
-    plan = new_plan(config, out=request.out, role=role, seed=request.seed)  # type: ignore[arg-type]  # checked above
+    sheet = _sheet_for(request, config)
+    seed, challenge = (sheet.seed, sheet.challenge) if sheet else (request.seed, request.challenge)
+    plan = new_plan(config, out=request.out, role=role, seed=seed)  # type: ignore[arg-type]  # checked above
     plan = plan.model_copy(
         update={
-            "challenge": request.challenge,
+            "challenge": challenge,
+            "day": sheet.day if sheet else None,
+            "prepared": request.prepared.resolve() if request.prepared else None,
             "jobs": request.jobs,
             "shuffle": request.shuffle,
             "features": feature_files(request.features) if request.features else [],
@@ -117,6 +132,94 @@ def plan_of(request: Request) -> RunPlan:
     return plan
 
 
+def _sheet_for(request: Request, config: Config) -> Sheet | None:
+    """The sheet of a request, which decides seed, challenge and day.
+
+    Raises:
+        ConfigError: There is none, or it is another run's.
+    """
+    if request.prepared is None:
+        return None
+    sheet = read_sheet(request.prepared)
+    driver = config.system_under_test.driver
+    if driver.operations.get("record-child", driver.kind) != "manual":
+        raise ConfigError(
+            "A sheet is of no use here: nobody records children by hand",
+            where="system_under_test.driver",
+            expected='kind = "manual", or operations with record-child = "manual"',
+        )
+    for name, asked, found in (
+        ("--seed", request.seed, sheet.seed),
+        ("--challenge", request.challenge, sheet.challenge),
+    ):
+        if asked not in (None, "", found):
+            raise ConfigError(
+                "The sheet is another run's", where=name, expected=found, found=asked, mend=f"Leave {name} out."
+            )
+    if (own := config.authorities()[0].ods_code) != sheet.ods:
+        raise ConfigError("The sheet is another authority's", expected=own, found=sheet.ods, mend="Make a new one.")
+    return sheet
+
+
+def resumed_plan(request: Request) -> RunPlan:
+    """The plan of a run that was broken off, to go on with; nothing else of the request counts.
+
+    Raises:
+        ConfigError: There is no such run, or it has ended.
+    """
+    given = (request.features, request.seed, request.challenge, request.expression, request.tags)
+    if any(given) or request.prepared or request.shuffle or request.jobs > 1:
+        raise ConfigError(
+            "A run goes on as it was begun", where="--resume", mend="Leave everything else out but --config and --out."
+        )
+    named = Path(request.resume)
+    folder = next((f for f in (named, request.out / named) if (f / PLAN).is_file()), None)
+    if folder is None:
+        known = sorted(f.parent.name for f in request.out.glob(f"*/{PLAN}") if not f.parent.is_symlink())
+        mend = f"The last ones there: {', '.join(known[-3:])}." if known else "Name the folder of a run."
+        raise ConfigError("There is no such run", where="--resume", found=request.resume, mend=mend)
+    folder = folder.resolve()
+    written = RunPlan.model_validate_json((folder / PLAN).read_text(encoding="utf-8"))
+    plan = written.model_copy(update={"folder": folder, "resumed": True, "config": _again(request, written)})
+    if not to_be_played(plan):
+        raise ConfigError("The run has ended; there is nothing left to play", where=str(folder))
+    if any((lane / "parts.json").exists() and _lives(lane / "parts.json") for lane in (folder / "lanes").glob("*")):
+        raise ConfigError("The run is still going on", where=str(folder), mend="End it first.")
+    # What was joined of it is joined anew; the lanes have everything.
+    (folder / JOURNAL).unlink(missing_ok=True)
+    return plan
+
+
+def _again(request: Request, written: RunPlan) -> Config:
+    """The configuration of a run that goes on: as its plan has it, with what the plan does not show.
+
+    Raises:
+        ConfigError: What the plan does not show is wanted, or another configuration was named.
+    """
+    if request.config is None:
+        if written.hides_something():
+            mend = "Name the configuration that the run was begun with: --config."
+            raise ConfigError("The plan of the run does not show what stood under `environment`", mend=mend)
+        return written.config
+    named = load_config(request.config)
+    if written.model_copy(update={"config": named}).seen()["config"] != written.seen()["config"]:
+        raise ConfigError(
+            "The configuration is not the one that the run was begun with",
+            where=str(request.config),
+            mend="Name that one; after a change, begin a new run.",
+        )
+    return named
+
+
+def _lives(parts: Path) -> bool:
+    """The process that plays a lane is there."""
+    try:
+        os.kill(int(json.loads(parts.read_text(encoding="utf-8"))["lane"]["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
 def check_features(request: Request) -> list[str]:
     """What is wrong with the features of a request; nothing is started."""
     load_config(request.config)
@@ -132,18 +235,13 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     Raises:
         ConfigError: The request does not make sense; nothing was started.
     """
-    plan = plan_of(request)
+    plan = resumed_plan(request) if request.resume else plan_of(request)
     bring_up()
-    path = plan.write()
-    scenarios = len(selected(plan))
-    say(f"run {plan.run_id}: role {plan.role}, {scenarios} scenarios, seed {plan.seed}, {plan.jobs} lane(s)")
-    environment = {**os.environ, PLAN_VARIABLE: str(path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
-        environment.pop(name, None)
-    command = [*COMMAND, "--rootdir", str(plan.folder), "-c", str(_ini(plan))]
-    if plan.jobs > 1:
-        command += ["-p", "xdist.plugin", "-n", str(plan.jobs), "--dist", "load"]
-    code = _played(command, environment, say)
+    plan.write()
+    scenarios = len(to_be_played(plan))
+    left = " left" if plan.resumed else ""
+    say(f"run {plan.run_id}: role {plan.role}, {scenarios} scenarios{left}, seed {plan.seed}, {plan.jobs} lane(s)")
+    code = play(plan, say)
     try:
         results = put_together(plan, code)
         reports = write_reports(plan.folder)
@@ -157,11 +255,25 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     _point_latest(plan)
     say(results.summary.claim)
     say(f"status: {results.summary.status}")
+    if to_be_played(plan.model_copy(update={"resumed": True})):
+        named = f" --config {request.config}" if request.config else ""
+        say(f"broken off; to go on: cpis run --resume {_shown(plan.folder)}{named}")
     for report in reports:
         say(f"report: {_shown(report)}")
     for error in results.errors[:10]:
         say(f"suite error: {error}")
     return exit_code(results, require_conformant=request.require_conformant)
+
+
+def play(plan: RunPlan, say: Callable[[str], object]) -> int:
+    """Play a plan that was written; gives the exit code of the process that did."""
+    environment = {**os.environ, **plan.handed_over(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
+        environment.pop(name, None)
+    command = [*COMMAND, "--rootdir", str(plan.folder), "-c", str(_ini(plan))]
+    if plan.jobs > 1:
+        command += ["-p", "xdist.plugin", "-n", str(plan.jobs), "--dist", "load"]
+    return _played(command, environment, say)
 
 
 def _played(command: list[str], environment: dict[str, str], say: Callable[[str], object]) -> int:
@@ -199,11 +311,12 @@ def told_to_end() -> Iterator[None]:
 
 def put_together(plan: RunPlan, code: int = 0) -> Results:
     """Join the lanes, judge what was recorded, write `results.json`."""
-    told = _told(plan)
+    told = plan.told()
     lanes = sorted((plan.folder / "lanes").glob("*")) if (plan.folder / "lanes").exists() else []
     lanes = [lane for lane in lanes if (lane / JOURNAL).exists()]
     numbers = {lane.name: mapping for lane, mapping in join(lanes, plan.folder).items()} if lanes else {}
     recorded = {t["scenario"]["id"]: _renumbered(t, numbers.get(t["lane"], {})) for t in told}
+    broken_off = _broken_off(lanes, told, numbers)
     missing = Stop(cause="harness", reason=f"the process that plays the scenarios ended early (exit {code})")
     scenarios = []
     for planned in selected(plan):
@@ -217,6 +330,8 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
             requirements=planned.requirements,
             attempts=[Attempt(stop=missing)],
         )
+        if earlier := broken_off.get(planned.id):
+            scenario = scenario.model_copy(update={"attempts": [earlier, *scenario.attempts]})
         scenarios.append(scenario)
     own = [s for file in feature_files(plan.features or [suite_folder()]) for s in read_feature(file)]
     known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role, plan.claims)}
@@ -236,7 +351,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         ended=datetime.now(UTC).isoformat(timespec="seconds"),
         harness_version=version("cpis-harness"),
         product=Product(**config.product.model_dump()),
-        base=BASE_INSTANT.isoformat(),
+        base=plan.base.isoformat(),
         settings=_json(config.settings.changed()),
         claims=plan.claims,
         capabilities=config.system_under_test.capabilities or None,
@@ -250,31 +365,47 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
     return results
 
 
-def _told(plan: RunPlan) -> list[dict[str, Any]]:
-    """What the lanes reported, scenario by scenario."""
-    file = plan.folder / "scenarios.jsonl"
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def _renumbered(told: dict[str, Any], numbers: dict[int, int]) -> Scenario:
     """A lane's scenario with the numbers that its evidence has in the joined journal."""
     scenario = Scenario.model_validate(told["scenario"])
 
+    attempts = []
+    for attempt in scenario.attempts:
+        checks = [_renumbered_check(check, numbers) for check in attempt.checks]
+        attempts.append(attempt.model_copy(update={"checks": checks}))
+    return scenario.model_copy(update={"attempts": attempts})
+
+
+def _broken_off(
+    lanes: Sequence[Path], told: Sequence[dict[str, Any]], numbers: Mapping[str, Mapping[int, int]]
+) -> dict[str, Attempt]:
+    """Goes at scenarios that never ended, by scenario: what was judged in them stays judged."""
+    whole = {
+        (t["scenario"]["id"], check["until"], check["check"])
+        for t in told
+        for attempt in t["scenario"]["attempts"]
+        for check in attempt["checks"]
+    }
+    stop = Stop(cause="harness", reason="the run was broken off in the middle of it")
+    attempts: dict[str, Attempt] = {}
+    for lane in lanes:
+        file = lane / JUDGED
+        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        for kept in (json.loads(line) for line in lines if line.endswith(b"\n")):
+            check = RecordedCheck.model_validate(kept["check"])
+            if (kept["scenario"], check.until, check.check) in whole:
+                continue
+            attempt = attempts.setdefault(kept["scenario"], Attempt(stop=stop))
+            attempt.checks.append(_renumbered_check(check, numbers.get(lane.name, {})))
+    return attempts
+
+
+def _renumbered_check(check: RecordedCheck, numbers: Mapping[int, int]) -> RecordedCheck:
     def new(seq: int) -> int:
         return numbers.get(seq, seq)
 
-    attempts = []
-    for attempt in scenario.attempts:
-        checks = [
-            c.model_copy(
-                update={"since": new(c.since), "until": new(c.until), "evidence": sorted(map(new, c.evidence))}
-            )
-            for c in attempt.checks
-        ]
-        attempts.append(attempt.model_copy(update={"checks": checks}))
-    return scenario.model_copy(update={"attempts": attempts})
+    seen = sorted(map(new, check.evidence))
+    return check.model_copy(update={"since": new(check.since), "until": new(check.until), "evidence": seen})
 
 
 def _json(value: object) -> Any:

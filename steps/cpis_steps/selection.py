@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from cpis_fixtures.plan import RunPlan, plan_of_process
 from cpis_reports import suite as suites
@@ -50,6 +51,16 @@ def selected(plan: RunPlan) -> list[FeatureScenario]:
     if plan.shuffle:
         random.Random(plan.seed).shuffle(chosen)
     return chosen
+
+
+def to_be_played(plan: RunPlan) -> list[FeatureScenario]:
+    """The plan's scenarios without those that ended before the run was broken off."""
+    ended = {told["scenario"]["id"] for told in plan.told()} if plan.resumed else set()
+    return [s for s in selected(plan) if s.id not in ended]
+
+
+BLOCKS_OF_A_TURN: Final = 4096
+"""How far apart the blocks of two goes at a scenario lie; a suite has fewer scenarios."""
 
 
 def number_blocks(plan: RunPlan) -> dict[str, int]:

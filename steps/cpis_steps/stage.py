@@ -469,7 +469,7 @@ class Stage:
 
     def seen(self, since: int = 0) -> Evidence:
         """The scenario's evidence after a moment."""
-        return self.lane.tail.evidence(scenario=self.scenario_id, since=since)
+        return self.lane.tail.evidence(scenario=self.scenario_id, since=max(since, self.lane.begun))
 
     def wait_for(self, wanted: Wanted, *, since: int, within: float) -> bool:
         """Wait for evidence; False when the deadline passes first, or the service that writes it is no more."""

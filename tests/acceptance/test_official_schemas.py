@@ -11,10 +11,13 @@ import pytest
 from lxml import etree
 
 from cpis_reports.bundle import read_bundle
+from cpis_reports.checks.exchanges import opened
 from cpis_simulator.codecs.detect import kind_of
-from cpis_simulator.codecs.soap import decode_soap
+from cpis_simulator.codecs.ebxml import decode_header
+from cpis_simulator.codecs.mime import is_multipart
 from cpis_simulator.codecs.xml import local_name
-from cpis_simulator.evidence import FILE_DROP, LOOKUP, MARK
+from cpis_simulator.errors import DecodeError
+from cpis_simulator.evidence import FILE_DROP, LOOKUP, MARK, Evidence, Record
 from cpis_simulator.vocabulary import ROOT_OF_KIND, MessageKind
 from tests.acceptance.running import Played
 from tests.official import VARIABLE, official_schema
@@ -69,16 +72,34 @@ def messages_of(run: Played) -> list[Message]:
         elif record.channel in (FILE_DROP, LOOKUP) and not (record.sender == "service" and BREAKS in step):
             name = record.headers.get("name") or record.headers["phase"]
             where = f"{run.results.run.role}: {record.scenario}, {name}"
-            found.append(_message(where, record.channel, bundle.evidence.body(record)))
+            message = _file if record.channel == FILE_DROP else _looked_up
+            found += message(where, bundle.evidence, record)
     return found
 
 
-def _message(where: str, channel: str, body: bytes) -> Message:
-    if channel == FILE_DROP:
-        return Message(where, kind_of(body), etree.fromstring(body))
+def _file(where: str, evidence: Evidence, record: Record) -> list[Message]:
+    body = evidence.body(record)
+    return [Message(where, kind_of(body), etree.fromstring(body))]
+
+
+def _looked_up(where: str, evidence: Evidence, record: Record) -> list[Message]:
+    """The interaction of a lookup's message; signals have none, and what the harness spoiled is nobody's."""
+    if not evidence.body(record) or record.headers.get("weather") or _is_signal(evidence, record):
+        return []
     # Namespaces that an envelope declares are no part of the interaction: read it as a document of its own.
-    interaction = etree.fromstring(etree.tostring(decode_soap(body).body_element))
-    return Message(where, KIND_OF_ROOT[local_name(interaction)], interaction)
+    interaction = etree.fromstring(etree.tostring(opened(evidence, record)[1]))
+    return [Message(where, KIND_OF_ROOT[local_name(interaction)], interaction)]
+
+
+def _is_signal(evidence: Evidence, record: Record) -> bool:
+    """An acknowledgement or error of ebXML, which says that a message came, and nothing of a child."""
+    if is_multipart(record.headers.get("content-type", "")):
+        return False
+    try:
+        header = decode_header(evidence.body(record))
+    except DecodeError:
+        return False
+    return header.acknowledges is not None or bool(header.errors)
 
 
 def without_event_type(interaction: etree._Element) -> etree._Element:

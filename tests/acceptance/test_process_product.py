@@ -115,7 +115,8 @@ def test_one_that_is_killed_leaves_verdicts_open_with_that_reason(tmp_path: Path
 
 @pytest.mark.parametrize("how", ["interrupted", "terminated", "killed"])
 def test_it_ends_with_a_run_that_is_broken_off(tmp_path: Path, how: str) -> None:
-    with begun(*SOME, out=tmp_path / "out", log=tmp_path / "log", config=config()) as running:
+    # The whole suite: a few scenarios may be over before a busy machine has sent the signal.
+    with begun(out=tmp_path / "out", log=tmp_path / "log", config=config()) as running:
         running.wait_for_line(FIRST_DONE)
         parts = running.parts("lane", "service", "authority")
         number = {"interrupted": signal.SIGINT, "terminated": signal.SIGTERM, "killed": signal.SIGKILL}[how]

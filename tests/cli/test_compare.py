@@ -138,3 +138,13 @@ def test_a_file_that_is_no_upload_exits_with_2(upload: Path) -> None:
     result = against(upload, HEADER)
     assert result.exit_code == 2
     assert "CPIS" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "between"), [("utf-8-sig", ","), ("cp1252", ";"), ("utf-16", "\t")], ids=["utf-8", "ansi", "unicode"]
+)
+def test_expected_data_is_read_as_spreadsheets_save_it(upload: Path, encoding: str, between: str) -> None:
+    path = upload.parent / "expected.csv"
+    path.write_bytes(expected_of(upload).replace('","', f'"{between}"').replace(",", between).encode(encoding))
+    result = run(path, upload)
+    assert (result.exit_code, result.output) == (0, "3 plans expected, 3 in the file: no difference\n")

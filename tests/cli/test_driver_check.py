@@ -60,3 +60,10 @@ def test_another_role_than_an_authority_s_is_refused(tmp_path: Path) -> None:
     exit_code, output = check(tmp_path, config='[system_under_test]\nrole = "care"\n')
     assert exit_code == 2
     assert "The driver of role care cannot be tried yet" in output
+
+
+def test_there_is_nothing_to_be_tried_where_a_person_is_asked_for_everything(tmp_path: Path) -> None:
+    config = CONFIG.replace('url = "http://127.0.0.1:{port}"', 'kind = "manual"')
+    exit_code, output = check(tmp_path, config=config)
+    assert exit_code == 2
+    assert "There is no driver to be tried: a person is asked for everything" in output

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from cpis_cli.main import app
@@ -149,6 +150,7 @@ def test_the_configuration_in_the_readme_is_a_right_one(tmp_path: Path) -> None:
     [
         ("driver.md", [("none", {"http"}), ("none", {"command"}), ("none", {"http", "command"})]),
         ("starting.md", [("process", {"http"}), ("docker", {"http"})]),
+        ("manual.md", [("none", {"manual"})]),
     ],
 )
 def test_the_configurations_in_a_page_are_right_ones(
@@ -172,10 +174,10 @@ def test_the_page_on_starting_names_every_key_and_every_placeholder() -> None:
     assert [name for name in MEANINGS if f"`{{{name}}}`" not in page] == []
 
 
-@pytest.mark.parametrize("name", ["process", "docker"])
-def test_the_configurations_of_the_example_product_are_right_ones(name: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("process", "process"), ("docker", "docker"), ("manual", "process")])
+def test_the_configurations_of_the_example_product_are_right_ones(name: str, kind: str) -> None:
     config = load_config(ROOT / "examples" / "council_cms" / f"{name}.toml")
-    assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (name, "Z90")
+    assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (kind, "Z90")
 
 
 def test_the_example_product_uses_nothing_of_ours() -> None:
@@ -189,3 +191,32 @@ def test_no_link_leads_nowhere(page: Path) -> None:
     prose = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
     links = re.findall(r"\]\(([^)#:]+)\)", prose)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_templates_for_build_servers_run_doctor_before_the_run_and_keep_the_report() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    actions, gitlab = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    steps = actions["jobs"]["cpis"]["steps"]
+    lines = [step.get("run", "") for step in steps]
+    assert [line.split()[1] for line in lines if line.startswith("cpis ")] == ["doctor", "run"]
+    assert steps[-1]["if"] == "always()"
+    assert [line.split()[1] for line in gitlab["cpis"]["script"] if line.startswith("cpis ")] == ["doctor", "run"]
+    assert gitlab["cpis"]["artifacts"]["when"] == "always"
+    [jenkins] = re.findall(r"```groovy\n(.*?)```", page, re.DOTALL)
+    assert jenkins.index("cpis doctor") < jenkins.index("cpis run") < jenkins.index("archiveArtifacts")
+    assert jenkins.count("{") == jenkins.count("}")
+
+
+def test_the_page_on_configuration_shows_secrets_as_they_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    text = example.replace(
+        "[system_under_test.driver]\n", '[system_under_test.driver]\nurl = "http://127.0.0.1:{port}"\n'
+    )
+    text = text.replace(
+        "[system_under_test.start.environment]",
+        '[system_under_test.start]\nkind = "process"\ncommand = "casebook"\n[system_under_test.start.environment]',
+    )
+    (tmp_path / "cpis.toml").write_text(text, encoding="utf-8")
+    under_test = load_config(tmp_path / "cpis.toml").system_under_test
+    assert under_test.driver.token is not None and under_test.driver.token.env == "CASEBOOK_TOKEN"

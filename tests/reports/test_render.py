@@ -236,3 +236,14 @@ def test_junit_tells_failed_undecided_and_not_tested_apart(make: Any) -> None:
     assert failure is not None and error is not None
     assert failure.get("message") == "•••••••030 \ufffd is gone"
     assert (error.get("type"), error.get("message")) == ("not-reached", "down")
+
+
+def test_the_check_of_doctor_that_explains_a_verdict_stands_beside_it(bundle: Path) -> None:
+    read = read_bundle(bundle)
+    told = [s.model_copy(update={"outcome": "inconclusive", "doctor": "drop-root"}) for s in read.results.scenarios]
+    verdicts = [v.model_copy(update={"reason": "why", "doctor": "authority-name"}) for v in read.results.requirements]
+    results = read.results.model_copy(update={"scenarios": told, "requirements": verdicts})
+    text = " ".join(Page(render_html(results, read.evidence)).text.split())
+    assert "Explained by the check drop-root of cpis doctor." in text
+    assert "Explained by the check authority-name of cpis doctor." in text
+    assert "cpis doctor" not in Page(render_html(read.results, read.evidence)).text

@@ -255,3 +255,25 @@ def test_exit_code_when_some_was_judged_and_some_was_not(make: Any) -> None:
     stopped = make.attempt(stop=Stop(cause="not-reached", reason="down"), steps="not-run")
     results = judge(make.results(make.scenario("one", make.attempt(make.check())), make.scenario("two", stopped)))
     assert exit_code(results) == 1
+
+
+def test_what_is_undecided_cites_the_check_of_doctor_that_explains_it(make: Any) -> None:
+    stop = Stop(cause="config", reason="the folder cannot be made", doctor="drop-root")
+    results = judge(make.results(make.scenario("one", make.attempt(stop=stop, steps="not-run"))))
+    assert verdict_on(results).doctor == "drop-root"
+    assert results.scenarios[0].doctor == "drop-root"
+
+
+def test_a_check_that_could_not_tell_cites_it_too_and_a_pass_cites_none(make: Any) -> None:
+    told = {"outcome": "inconclusive", "findings": ["no file has ever come"], "doctor": "files-elsewhere"}
+    undecided = make.check(cause="config", **told)
+    assert verdict_on(make.results(make.scenario("one", make.attempt(undecided)))).doctor == "files-elsewhere"
+    assert verdict_on(make.results(make.scenario("one", make.attempt(make.check())))).doctor == ""
+
+
+def test_the_reason_is_that_of_the_cause_where_there_are_several(make: Any) -> None:
+    ours = make.check(outcome="inconclusive", cause="harness", findings=["it broke"])
+    theirs = make.check(outcome="inconclusive", cause="config", findings=["another name"], doctor="authority-name")
+    results = make.results(make.scenario("one", make.attempt(ours)), make.scenario("two", make.attempt(theirs)))
+    found = verdict_on(results)
+    assert (found.cause, found.reason, found.doctor) == ("config", "another name", "authority-name")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cpis_simulator.apps.reply_sender import PER_PARTY, SENDERS
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.ebxml import encode_acknowledgement
 from cpis_simulator.directory import DEFAULT_AUTHORITIES, RELIABLE, default_parties
@@ -132,6 +135,15 @@ def test_a_duplicate_at_another_process_gets_the_same_acknowledgement(tmp_path: 
         assert (again.body, again.outcome, again.replies) == (first.body, "duplicate", ())
 
 
+def test_copies_that_come_at_one_instant_to_two_processes_are_dealt_with_once(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as both, ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda n: both[n % 2].accept(request("reliable")), range(16)))
+        assert len({answer.body for answer in given}) == 1
+        assert sorted(answer.outcome for answer in given) == ["duplicate"] * 15 + ["no-record"]
+        assert sum(len(answer.replies) for answer in given) == 1
+        assert both[0].left() == [("waiting", 0)]
+
+
 def test_a_duplicate_after_a_restart_gets_the_same_acknowledgement(tmp_path: Path) -> None:
     with processes(tmp_path) as (first,):
         acknowledged = first.accept(request("reliable")).body
@@ -230,3 +242,55 @@ def test_replies_go_by_real_time_whatever_the_worlds_clock_shows(tmp_path: Path,
             session.set_clock(instant - NOW)
         service.node.release(service.accept(request("reliable")).replies)
         assert service.send(after_s=1) == 1
+
+
+def test_a_reply_that_waits_behind_others_beyond_its_lease_is_sent_once(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as (service, neighbour):
+        service.node.release(service.accept(request("reliable")).replies)
+        service.now += timedelta(seconds=1)
+        (waiting,) = service.node.sender.ready()
+        for _ in range(3):
+            assert service.send(after_s=20) == 0
+            neighbour.now = service.now
+            assert neighbour.send() == 0
+        service.node.sender._send_safely(waiting)
+        assert (service.posted, neighbour.posted) == (["http://127.0.0.1:4434/"], [])
+        assert (service.left(), service.send(after_s=60)) == ([], 0)
+
+
+def test_a_reply_whose_lease_is_over_is_left_to_whoever_took_it(tmp_path: Path) -> None:
+    with processes(tmp_path, 2) as (service, neighbour):
+        service.node.release(service.accept(request("reliable")).replies)
+        service.now += timedelta(seconds=1)
+        (waiting,) = service.node.sender.ready()
+        assert neighbour.send(after_s=26) == 1
+        service.now = neighbour.now
+        service.node.sender._send_safely(waiting)
+        assert (service.posted, neighbour.posted) == ([], ["http://127.0.0.1:4434/"])
+
+
+def test_a_party_that_answers_nobody_keeps_no_other_waiting(tmp_path: Path) -> None:
+    over, told = threading.Event(), threading.Event()
+    stuck: list[str] = []
+
+    def post(address: str, body: bytes, **how: Any) -> HttpReply:
+        if address.endswith(":4434/"):
+            stuck.append(address)
+            over.wait(10)
+        else:
+            told.set()
+        return HttpReply(200, "", b"")
+
+    with processes(tmp_path) as (service,):
+        sender = service.node.sender
+        sender._post = post
+        for _ in range(3 * SENDERS):
+            service.node.release(service.accept(another()).replies)
+        other = replace(RELIABLE_HEADER, from_party="RX0-0000002")
+        service.node.release(service.accept(ebxml_request(other)).replies)
+        service.now += timedelta(seconds=1)
+        sender.start(adopts=False)
+        assert told.wait(10), "the reply to the other party did not leave within 10 s"
+        assert len(stuck) == PER_PARTY
+        over.set()
+        sender.stop()

@@ -1,7 +1,9 @@
 """A call of an operation keeps what went wrong apart."""
 
+import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -131,3 +133,52 @@ def test_operations_are_listed_for_a_person_who_looks(client: DriverClient) -> N
     app: Any = operations_app("care", object())
     text = app.test_client().get("/").text
     assert "look-up" in text and "Look a person up by NHS number." in text
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"y"),
+    ],
+    ids=["header", "100 Continue", "size of a chunk", "chunks", "trailers", "body"],
+)
+def test_an_answer_that_drips_is_over_with_the_deadline_of_the_call(begins: bytes, goes_on: bytes) -> None:
+    over = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        sock, _ = listener.accept()
+        with sock, contextlib.suppress(OSError):
+            sock.recv(65536)
+            sock.sendall(begins)
+            while not over.wait(0.02):
+                sock.sendall(goes_on)
+
+    dripping = threading.Thread(target=drip, daemon=True)
+    dripping.start()
+    began = time.monotonic()
+    with listener, pytest.raises(TimedOut, match=r"No answer within 0\.3 s"):
+        post(f"http://127.0.0.1:{listener.getsockname()[1]}", b"", headers={}, within=0.3)
+    took = time.monotonic() - began
+    over.set()
+    dripping.join(5)
+    assert took < 3
+
+
+def test_an_answer_larger_than_is_wanted_is_read_no_further() -> None:
+    listener, url = _answering(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n12345678901")
+    with listener, pytest.raises(Unreachable, match="the answer is larger than 10 bytes"):
+        post(url, b"", headers={}, within=5, max_answer=10)
+
+
+def test_words_of_a_server_that_speaks_no_http_are_told_in_short() -> None:
+    listener, url = _answering(b"\x00" + b"x" * 5000)
+    with listener, pytest.raises(Unreachable) as caught:
+        post(url, b"", headers={}, within=5)
+    assert len(str(caught.value)) < 400
+    assert "\0" not in str(caught.value)

@@ -56,6 +56,8 @@ def test_what_http_allows_is_taken(data: bytes, body: bytes) -> None:
     [
         (b"POST /any HTTP/1.1\r\n\r\n", "400 Bad Request"),
         (b"POST /any HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"),
+        (HEAD + b"Content-Type: text/xml\r\nContent-Type: multipart/related\r\n\r\n", "400 Bad Request"),
+        (HEAD + b"SOAPAction: a\r\nSOAPAction: b\r\n\r\n", "400 Bad Request"),
         (b"POST /any\r\nHost: a\r\n\r\n", "400 Bad Request"),
         (b"POST any HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         (b"PO ST /any HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
@@ -106,6 +108,11 @@ def test_a_folded_value_is_one_value() -> None:
     assert request(HEAD + b"Content-Type: multipart/related;\r\n\tboundary=x\r\n\r\n").fields["content-type"] == (
         "multipart/related; boundary=x"
     )
+
+
+def test_a_header_that_is_said_twice_alike_is_said_once() -> None:
+    twice = request(HEAD + b"SOAPAction: a\r\nContent-Type: b\r\nsoapaction: a\r\ncontent-type: b\r\n\r\n")
+    assert (twice.fields["soapaction"], twice.fields["content-type"]) == ("a", "b")
 
 
 def test_pipelined_requests_come_one_by_one() -> None:

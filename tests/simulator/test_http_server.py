@@ -1,18 +1,22 @@
 """The HTTP server stands silent, slow and greedy clients."""
 
 import http.client
+import itertools
+import resource
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cpis_simulator.codecs.xml import parse_document
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
-from cpis_simulator.transport.http_connection import Cut
-from cpis_simulator.transport.http_server import HttpServer
+from cpis_simulator.transport.http_connection import Cut, TooLarge
+from cpis_simulator.transport.http_server import WORKER_BYTES, HttpServer
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -98,11 +102,12 @@ def test_a_body_that_never_ends_is_answered_408() -> None:
         sock.close()
 
 
-def test_a_larger_body_is_answered_413_as_the_application_words_it() -> None:
-    fault = ("text/xml", b"<fault/>")
+@pytest.mark.parametrize("status", ["413 Content Too Large", "500 Internal Server Error"])
+def test_a_larger_body_is_answered_as_the_application_words_it(status: str) -> None:
+    fault = TooLarge(status, "text/xml", b"<fault/>")
     with HttpServer(echo, max_body=1000, too_large=fault) as server:
-        assert post(server, b"x" * 1001) == (413, b"<fault/>")
-        assert post(server, b"x" * 3_000_000) == (413, b"<fault/>")
+        assert post(server, b"x" * 1001) == (int(status[:3]), b"<fault/>")
+        assert post(server, b"x" * 3_000_000) == (int(status[:3]), b"<fault/>")
         assert post(server, b"x" * 1000) == (200, b"x" * 1000)
 
 
@@ -312,3 +317,49 @@ def test_tls_spoken_to_a_plain_port_is_told_in_the_log(caplog: pytest.LogCapture
         answer = exchange(server, bytes.fromhex("16030100a5010000a10303"))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert "reason=tls-to-plain-port" in caplog.text
+
+
+def resident_mib() -> float:
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("memory is measured on Linux only")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def test_names_that_nobody_has_ever_heard_do_not_stay_in_memory() -> None:
+    numbers = itertools.count()
+
+    def parse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        parse_document(environ["wsgi.input"].read())
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    def document() -> bytes:
+        names = (b"<n%d%s/>" % (next(numbers), b"x" * 45_000) for _ in range(100))
+        return b"<a>%s</a>" % b"".join(names)
+
+    with HttpServer(parse, max_body=5_000_000, threads=1) as server:
+        assert post(server, document())[0] == 200
+        before = resident_mib()
+        for _ in range(12):
+            assert post(server, document())[0] == 200
+        grown = resident_mib() - before
+    # What came is 52 MiB of names.
+    assert grown < 25
+
+
+def test_a_worker_that_makes_room_for_another_leaves_the_connection_to_it() -> None:
+    threads: list[int] = []
+
+    def note(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        threads.append(id(threading.current_thread()))
+        return echo(environ, start_response)
+
+    body = b"x" * (WORKER_BYTES + 1)
+    with HttpServer(note, max_body=len(body), threads=1) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+        for _ in range(3):
+            connection.request("POST", "/any", body)
+            assert len(connection.getresponse().read()) == len(body)
+        connection.close()
+    assert len(set(threads)) > 1

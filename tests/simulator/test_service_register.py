@@ -95,6 +95,16 @@ def test_a_pregnant_looked_after_girl_is_one_holding_with_two_subjects():
     assert len(shown.record.plans) == 2
 
 
+def test_a_record_without_local_id_leaves_the_one_that_was_uploaded():
+    begun = record(plan(), subjects=[child(local_id="LOCAL-0001")])
+    ended = record(plan(end="2026-04-30"), subjects=[child(local_id=None)])
+    other = record(plan(), subjects=[child(local_id="LOCAL-0002")])
+    assert [h.local_id().extension for h in (held(begun, ended)[ALPHA], held(begun, ended, other)[ALPHA])] == [
+        "LOCAL-0001",
+        "LOCAL-0002",
+    ]
+
+
 def test_more_than_three_plans_are_shown_in_several_records():
     holding = held(*(record(plan(start=f"2025-11-0{day}")) for day in range(1, 5)))[ALPHA]
     shown = list(records(holding, visible(holding, on=date(2026, 1, 6), born=None, data=DATA)))

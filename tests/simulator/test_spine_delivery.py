@@ -107,6 +107,7 @@ ERROR = encode_message_error(REPLY, [MessageError("Unknown", "no")], message_id=
         (200, ACKNOWLEDGED.replace(b"eb:MessageHeader", b"eb:Other"), "faulted", "accepted"),
         (200, b"thank you", "faulted", "accepted"),
         (200, encode_soap_fault(200, "no"), "faulted", "accepted"),
+        (200, ACKNOWLEDGED + b" " * 70_000, "faulted", "accepted"),
         (200, ERROR, "faulted", "faulted"),
         (500, ACKNOWLEDGED, "faulted", "faulted"),
         (404, b"", "faulted", "faulted"),

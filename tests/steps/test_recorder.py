@@ -79,8 +79,14 @@ def test_the_kind_of_an_error_says_whose_fault_it_was(recording: Recording, erro
     recording.step_begins()
     recording.step_breaks(error)
     recording.close(error, 0.5)
-    assert attempt(recording)["stop"] == {"cause": cause, "reason": str(error)}
+    assert attempt(recording)["stop"] == {"cause": cause, "reason": str(error), "doctor": ""}
     assert recording.outcome()[0] == ("not-tested" if cause == "not-tested" else "inconclusive")
+
+
+def test_what_ended_a_scenario_names_the_check_of_doctor_that_explains_it(recording: Recording) -> None:
+    recording.begin()
+    recording.close(ConfigError("no such folder", doctor="drop-root"), 0.5)
+    assert attempt(recording)["stop"] == {"cause": "config", "reason": "no such folder", "doctor": "drop-root"}
 
 
 def test_an_error_that_nobody_foresaw_is_the_harness_s_and_names_its_place(recording: Recording) -> None:

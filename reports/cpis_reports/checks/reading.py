@@ -111,7 +111,8 @@ def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
         return undecided("harness", f"{what}; {trouble[0]}", *trouble[1])
     last = evidence.on(PROBE)[-1]
     probe = last.seq
-    if waiting := evidence.json(last).get("folders", {}).get(authority, {}).get("waiting"):
+    folder = evidence.json(last).get("folders", {}).get(authority, {})
+    if waiting := folder.get("waiting"):
         return undecided("harness", f"{what}; the harness's own service has not picked up {waiting[0]} yet", probe)
     asked = evidence.on(DRIVER, operation="export", phase="response", party="authority")
     files = [f.record.seq for f in uploads(evidence, authority)]
@@ -119,10 +120,19 @@ def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
         return undecided("not-reached", f"{what}; it was never asked to export", probe)
     if asked[-1].headers.get("status") == "unreachable":
         return undecided("not-reached", f"{what}; its driver could not be reached", asked[-1].seq)
+    if folder.get("taken") == 0 and _said_to_be_made(evidence, asked[-1]):
+        # It may write its files elsewhere, and then all of them; one that came would have shown that it does not.
+        why = f"{what}; the product says that it made a file, and none has ever come to {folder.get('upload')}"
+        return undecided("config", why, asked[-1].seq, probe, doctor="files-elsewhere")
     unreadable = [f for f in uploads(evidence, authority) if f.problem]
     if unreadable:
         return failed("wire", f"{what}; a file that came cannot be read: {unreadable[0].problem}", *files)
     return failed("wire", what, asked[-1].seq, probe, *files)
+
+
+def _said_to_be_made(evidence: Evidence, answer: Record) -> bool:
+    """The answer to an export says that there is a file."""
+    return answer.headers.get("status") == "answered" and evidence.json(answer).get("exported") is True
 
 
 def acknowledgements(evidence: Evidence, authority: str) -> list[tuple[Record, Acknowledgement]]:

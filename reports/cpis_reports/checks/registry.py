@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from cpis_reports.words import Cause, Outcome, Party, Witness
 from cpis_simulator.errors import PeerError
-from cpis_simulator.evidence import MARK, Evidence, Record
+from cpis_simulator.evidence import DRIVER, MARK, PROBE, Evidence, Record
 
 Seen = Record | int | Iterable[Record]
 """What a judgement rests on: records, or numbers of records."""
@@ -32,6 +32,8 @@ class Judgement:
         evidence: Numbers of the records that it rests on.
         witness: The strongest witness: the bytes, the product's driver, or a person.
         cause: Why nothing could be decided; only with `inconclusive`.
+        doctor: Id of the check of `cpis doctor` that explains that, empty where none does.
+        by: People on whose word it rests.
     """
 
     outcome: Outcome
@@ -39,6 +41,8 @@ class Judgement:
     evidence: tuple[int, ...]
     witness: Witness
     cause: Cause | None = None
+    doctor: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,9 @@ def judged(witness: Witness, findings: Iterable[str], *evidence: Seen) -> Judgem
     return failed(witness, texts, *evidence) if texts else passed(witness, *evidence)
 
 
-def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire") -> Judgement:
+def undecided(cause: Cause, why: str, *evidence: Seen, witness: Witness = "wire", doctor: str = "") -> Judgement:
     """Nothing can be said about the party, and why not."""
-    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause)
+    return Judgement("inconclusive", (why,), _numbers(evidence), witness, cause, doctor)
 
 
 def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> Judgement:
@@ -138,7 +142,43 @@ def run_check(name: str, evidence: Evidence, parameters: Mapping[str, Any]) -> J
             cause="not-reached",
             findings=("it passed, but on no evidence",),
         )
-    return judgement
+    if judgement.outcome == "fail" and known.judges == "authority" and (seen := _never_read(evidence)):
+        # It may read another folder, and then nothing that it was told can have had an effect.
+        return replace(
+            judgement,
+            outcome="inconclusive",
+            cause="config",
+            findings=(*judgement.findings, f"nothing that was delivered to {seen[0]} was ever read or taken"),
+            evidence=_numbers((*judgement.evidence, seen[1])),
+            doctor="responses-left",
+        )
+    return _on_whose_word(judgement, evidence)
+
+
+def _on_whose_word(judgement: Judgement, evidence: Evidence) -> Judgement:
+    """What a product said is a person's word where a person said it for the product; a pass is then attested.
+
+    Bytes that were seen stay what they are, whoever keyed in what they hold.
+    """
+    people = {
+        record.headers["attested_by"]
+        for record in evidence.on(DRIVER)
+        if record.seq in judgement.evidence and "attested_by" in record.headers
+    }
+    if not people:
+        return judgement
+    if judgement.witness == "wire":
+        # A file that did not come is a breach only because a person says that it was made.
+        return replace(judgement, by=tuple(sorted(people))) if judgement.outcome == "fail" else judgement
+    outcome: Outcome = "attested" if judgement.outcome == "pass" else judgement.outcome
+    return replace(judgement, outcome=outcome, witness="person", by=tuple(sorted(people)))
+
+
+def _never_read(evidence: Evidence) -> tuple[str, Record] | None:
+    """The receiving folder of the authority, if it has read nothing there in all its time; and what says so."""
+    probes = evidence.on(PROBE)
+    folder = evidence.json(probes[-1]).get("never_read") if probes else ""
+    return (str(folder), probes[-1]) if folder else None
 
 
 def _numbers(evidence: Iterable[Seen]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
 from cpis_simulator.apps.problems import Problems
+from cpis_simulator.apps.untouched import Untouched
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
 from cpis_simulator.store.journal import Journal
@@ -61,6 +62,7 @@ class Delivery:
         self._receiving = receiving
         self._problems = problems
         self.lock = threading.RLock()
+        self.untouched = Untouched(staging.parent)
 
     def run(self) -> int:
         """Deliver whatever can be delivered now; how many files were.
@@ -175,6 +177,8 @@ class Delivery:
             except OSError as error:
                 self._problems.tell(_key(row), _cannot(folder, error))
                 continue
+            else:
+                self.untouched.note(row.authority, folder / row.name)
             crash_point("after-rename")
             if recorded is None or row.delivery not in recorded:
                 self._record(row)

@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 
 from cpis_simulator.codecs.ebxml import clean_action
 from cpis_simulator.evidence import LOOKUP, Record
-from cpis_simulator.settings import Settings
+from cpis_simulator.settings import Settings, TransportSettings
 from cpis_simulator.spine.answers import SYSTEM_FAILURE, HttpAnswer, oversize_fault, soap_fault
 from cpis_simulator.spine.exchange import Desk, Exchange, Surroundings
 from cpis_simulator.spine.intake import Incoming
 from cpis_simulator.transport import breaking
-from cpis_simulator.transport.http_connection import TLS_PEER, Cut
+from cpis_simulator.transport.http_connection import TLS_PEER, Cut, TooLarge
 from cpis_simulator.transport.tls import TlsPeer, facts
 
 LOG: Final = logging.getLogger(__name__)
@@ -79,6 +79,16 @@ class _Answered:
             self.release(self.answer.replies)
 
 
+def _status_line(answer: HttpAnswer) -> str:
+    return f"{answer.status} {responses.get(answer.status, 'Unknown')}"
+
+
+def unread(transport: TransportSettings) -> TooLarge:
+    """How a body is answered that is too large to be read."""
+    answer = oversize_fault(transport.max_body, int(transport.oversize))
+    return TooLarge(_status_line(answer), answer.content_type, answer.body)
+
+
 class LookUpEndpoint:
     """The WSGI application.
 
@@ -113,19 +123,26 @@ class LookUpEndpoint:
         if method in ("GET", "HEAD"):
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(ABOUT)))])
             return [ABOUT] if method == "GET" else []
-        answer = self._refused_unread(method, environ) or self._recorded(environ, environ["wsgi.input"].read())
+        answer = self._refused_unread(method, environ)
+        if answer is None:
+            answer = self._recorded(environ, environ["wsgi.input"].read())
+        else:
+            LOG.info("event=lookup_refused_unread method=%s status=%d", method[:20], answer.status)
         if answer.delay_s:
             time.sleep(answer.delay_s)
-        start_response(f"{answer.status} {responses.get(answer.status, 'Unknown')}", answer.headers())
+        start_response(_status_line(answer), answer.headers())
         return [answer.body] if not (answer.replies or answer.harm) else _Answered(answer, self._service.release)
 
     def _refused_unread(self, method: str, environ: dict[str, Any]) -> HttpAnswer | None:
-        """Step 2 of the order of checks: method, length and size."""
+        """Step 2 of the order of checks: method, length, coding and size."""
         if method != "POST":
             return soap_fault(SYSTEM_FAILURE, "Only POST is answered here", status=405, client=True)
         length = environ.get("CONTENT_LENGTH") or ""
         if not length:
             return soap_fault(SYSTEM_FAILURE, "Content-Length is missing", status=411, client=True)
+        if (coding := environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()) != "identity":
+            said = f"Content-Encoding: expected none, found {coding[:60]}; send the message as it is"
+            return soap_fault(SYSTEM_FAILURE, said, status=415, client=True)
         if int(length or 0) > self._transport.max_body:
             return oversize_fault(self._transport.max_body, int(self._transport.oversize))
         return None

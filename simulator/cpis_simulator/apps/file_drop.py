@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -95,6 +96,7 @@ class FileDrop:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._left: set[str] = set()
+        self._taken: Counter[str] = Counter()
         self._watch = FolderWatch(
             [folder for folders in self.folders.values() for folder in (folders.upload, folders.base)],
             is_wanted=is_upload_name,
@@ -163,6 +165,8 @@ class FileDrop:
                 response=str(folders.response),
                 waiting=[n for n in _names(folders.upload) if is_upload_name(n)],
                 responses=_names(folders.response),
+                taken=self._taken[ods],
+                untouched_s=self.delivery.untouched.untouched_s(ods),
             )
             for ods, folders in self.folders.items()
         }
@@ -260,7 +264,9 @@ class FileDrop:
             self.problems.tell(about, f"{file} may not be read: give this user the right to")
             return None
         self.problems.clear(about)
-        return self._claims.take(authority, folders, file)
+        claim = self._claims.take(authority, folders, file)
+        self._taken[authority.ods_code] += claim is not None
+        return claim
 
     def _finish_or_leave(self, claim: Claim, *, fresh: bool) -> None:
         """Finish a claim; one that a fault of ours stands in the way of is left until the next start.

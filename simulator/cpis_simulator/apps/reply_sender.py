@@ -3,7 +3,9 @@
 Theory of operation. A reply is a row of the store with an instant at which it is due. The process that made it keeps it
 for itself for a while and sends it as soon as its acknowledgement has left. Any other reply, one that has to be tried
 again or one whose process is gone, is taken by whoever comes by when it is due, which moves that instant on. So every
-process of a service may run one of these on the same store, and a restart loses nothing.
+process of a service may run one of these on the same store, and a restart loses nothing. A party that keeps its
+replies waiting has a share of the threads and no more; what waits behind them stays this process's until somebody else
+takes it.
 
 Source: CP-IS over Spine, transport sections 5 and 9.2.
 """
@@ -14,6 +16,7 @@ import heapq
 import logging
 import ssl
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,7 +37,9 @@ LOG: Final = logging.getLogger(__name__)
 POLL_S: Final = 0.25
 """How often the store is asked for replies that others have left."""
 TIDY_S: Final = 60.0
-SENDERS: Final = 16
+SENDERS: Final = 32
+PER_PARTY: Final = 8
+"""Tries at once, of all and to one party: one that answers nobody keeps no other waiting."""
 _BATCH: Final = 64
 _MARGIN: Final = timedelta(seconds=5)
 SOON: Final = timedelta(seconds=1)
@@ -66,12 +71,17 @@ class ReplySender:
         self._world = world
         self._journal = journal
         self._timeout_s = transport.reply_timeout
+        self._max_answer = transport.max_body
         self.lease = timedelta(seconds=transport.reply_timeout + transport.reply_delay) + _MARGIN
         self._real_now = real_now
         self._tls = tls
         self._post = post
         self._reserved: dict[int, OutgoingReply] = {}
         self._soon: list[tuple[datetime, int, OutgoingReply]] = []
+        # Rows that this process is to send or is sending, with the instant when others may take them.
+        self._hands: dict[int, datetime] = {}
+        self._busy: Counter[str] = Counter()
+        self._behind: dict[str, deque[OutgoingReply]] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._adopts = False
@@ -131,7 +141,7 @@ class ReplySender:
                 if self._stopping:
                     return
             for reply in self.ready():
-                self._pool.submit(self._send_safely, reply)
+                self._hand_out(reply)
             with self._changed:
                 next_at = min([self._look_at, *(due for due, _, _ in self._soon[:1])])
                 wait_s = (next_at - self._real_now()).total_seconds()
@@ -144,7 +154,9 @@ class ReplySender:
             now = self._real_now()
             ready = []
             while self._soon and self._soon[0][0] <= now:
-                ready.append(heapq.heappop(self._soon)[2])
+                reply = heapq.heappop(self._soon)[2]
+                self._hands[reply.row] = reply.course.due + self.lease
+                ready.append(reply)
             looking = self._look_at <= now
             if looking:
                 self._look_at = now + timedelta(seconds=POLL_S)
@@ -168,6 +180,10 @@ class ReplySender:
                 return []
             with self._world.write() as session:
                 for reply in session.due_replies(now, _BATCH):
+                    if reply.row in self._hands:
+                        self._hands[reply.row] = now + self.lease
+                        session.put_course(reply.row, replace(reply.course, due=now + self.lease), taken=True)
+                        continue
                     course = after(reply.course, Event.DUE, now, lease=self.lease)
                     session.put_course(reply.row, course, taken=course.standing is Standing.TRYING)
                     taken.append(replace(reply, course=course))
@@ -177,14 +193,57 @@ class ReplySender:
         for reply in taken:
             if reply.course.standing is Standing.FAILED:
                 self._give_up(reply)
+            else:
+                self._hands[reply.row] = reply.course.due
         return [reply for reply in taken if reply.course.standing is not Standing.FAILED]
+
+    def _hand_out(self, reply: OutgoingReply) -> None:
+        """Have a thread send a reply now, or behind others to its party."""
+        with self._changed:
+            if self._busy[reply.party] >= PER_PARTY:
+                self._behind.setdefault(reply.party, deque()).append(reply)
+                return
+            self._busy[reply.party] += 1
+        self._pool.submit(self._send_in_turn, reply)
+
+    def _send_in_turn(self, reply: OutgoingReply) -> None:
+        """Send a reply, and then what waits behind it."""
+        following: OutgoingReply | None = reply
+        while following is not None:
+            self._send_safely(following)
+            with self._changed:
+                behind = self._behind.get(reply.party)
+                following = behind.popleft() if behind and not self._stopping else None
+                if not behind:
+                    self._behind.pop(reply.party, None)
+                if following is None:
+                    self._busy[reply.party] -= 1
+                    if not self._busy[reply.party]:
+                        del self._busy[reply.party]
+
+    def _is_ours(self, row: int) -> bool:
+        """Nobody else has taken the reply, or will before this try is over."""
+        while (until := self._hands.get(row)) is not None:
+            now = self._real_now()
+            if until - now > timedelta(seconds=self._timeout_s):
+                return True
+            with self._world.write() as session:
+                if session.prolong(row, until, now + self.lease):
+                    self._hands[row] = now + self.lease
+                    return True
+            if self._hands.get(row) == until:
+                return False
+        return True
 
     def _send_safely(self, reply: OutgoingReply) -> None:
         try:
-            self.send(reply)
+            if self._is_ours(reply.row):
+                self.send(reply)
         except Exception:
             # A fault of ours ends this try only: the row is due again when its lease runs out.
             LOG.exception("event=reply_failed message_id=%s", reply.message_id)
+        finally:
+            self._hands.pop(reply.row, None)
 
     def send(self, reply: OutgoingReply) -> None:
         """Make one try, and keep what came of it."""
@@ -208,6 +267,8 @@ class ReplySender:
         if outcome.reason:
             told["reason"] = outcome.reason[:500]
         self._keep(reply, "reply-answer", told, answer.body if answer else None)
+        # From here on it is anybody's who finds it due.
+        self._hands.pop(reply.row, None)
         with self._world.write() as session:
             session.put_course(reply.row, course)
             session.release_held(reply.party, reply.row, now)
@@ -240,6 +301,7 @@ class ReplySender:
                 tls=self._tls,
                 server_name=reply.server_name,
                 harm=harm,
+                max_answer=self._max_answer,
             )
         except (Unreachable, TimedOut) as error:
             return Outcome(Event.FAULTED, str(error)), None

@@ -14,7 +14,7 @@ from typing import Final
 
 from cpis_simulator.apps.control import control_app
 from cpis_simulator.apps.directory_api import BASE_PATH, directory_app
-from cpis_simulator.apps.endpoint import LookUpEndpoint
+from cpis_simulator.apps.endpoint import LookUpEndpoint, unread
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.operations import MAX_BODY
 from cpis_simulator.apps.service_node import ServiceNode
@@ -25,7 +25,6 @@ from cpis_simulator.errors import ConfigError, DecodeError, StartError
 from cpis_simulator.evidence import LOOKUP
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
-from cpis_simulator.spine.answers import oversize_fault
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
 from cpis_simulator.transport.http_server import HttpServer
@@ -145,15 +144,12 @@ class ServiceHost:
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
         endpoint = LookUpEndpoint(self.node, self._settings, journal, now=self.node.now, ids=new_id)
         transport = self._settings.transport
-        refusal = oversize_fault(transport.max_body)
         return HttpServer(
             endpoint,
             host=places.host,
             port=places.port,
             limits=transport,
-            # With another status than 413 the endpoint itself refuses; only far larger ones are not even read.
-            max_body=transport.max_body if transport.oversize == "413" else 4 * transport.max_body,
-            too_large=(refusal.content_type, refusal.body),
+            too_large=unread(transport),
             tls=places.tls,
             shares_port=self._share.has_others,
             handshake_refused=_keeper_of_refusals(journal),

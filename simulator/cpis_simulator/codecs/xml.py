@@ -366,7 +366,7 @@ def _ill_formed(error: object, lines_before: int = 0) -> DecodeError:
             expected="at most 256 levels",
         )
     # libxml2's own numbers are wrong where a part of the document did not come by.
-    said = _PLACE.sub("", str(said))
+    said = _PLACE.sub("", "".join(filter(str.isprintable, str(said))))
     said = _LINE.sub(lambda found: f"line {int(found[1]) + lines_before}", said)
     return DecodeError(
         "Not a well-formed XML document",

@@ -21,6 +21,7 @@ from cpis_simulator.codecs.upload_reader import Read
 from cpis_simulator.errors import ConfigError
 from cpis_simulator.model import FaultyRecord, PlanRecord, ProtectionPlan, Subject, SubjectKind
 from cpis_simulator.nhs_number import masked
+from cpis_simulator.spreadsheet import lines_of, text_of
 from cpis_simulator.vocabulary import PlanType
 
 FIELDS: Final = (
@@ -79,12 +80,13 @@ def template() -> str:
     return out.getvalue()
 
 
-def read_expected(text: str, where: str) -> list[Row]:
-    """Expected data from CSV, or from JSON (a list of objects with the same keys).
+def read_expected(saved: bytes, where: str) -> list[Row]:
+    """Expected data from a table as spreadsheets save it, or from JSON (a list of objects with the same keys).
 
     Raises:
         ConfigError: It is neither, or a column is unknown or missing; names line and column.
     """
+    text = text_of(saved)
     rows = _from_json(text, where) if text.lstrip()[:1] in ("[", "{") else _from_csv(text, where)
     for number, row in enumerate(rows, start=2):
         for key in KEYS:
@@ -112,7 +114,7 @@ def read_expected(text: str, where: str) -> list[Row]:
 
 
 def _from_csv(text: str, where: str) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")))
+    reader = lines_of(text)
     _check_columns(reader.fieldnames or (), where)
     return [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
 

@@ -149,10 +149,17 @@ def upsert(
         entries = [e for e in before.entries if (e.plan.plan_type, e.plan.start) != key]
         entries.append(entry)
         entries.sort(key=lambda e: (e.plan.start, e.plan.plan_type))
+        subject = _with_local_id(subject, before.subjects)
         others = tuple(s for s in before.subjects if s.kind is not subject.kind)
         subjects = (subject, *others) if subject.kind is SubjectKind.CHILD else (*others, subject)
         changed[number] = Holding(number, authority, subjects, tuple(entries))
     return changed
+
+
+def _with_local_id(subject: Subject, before: Iterable[Subject]) -> Subject:
+    """The subject with the local id that was uploaded before, where this record has none (NTF-007, INA-002)."""
+    known = next((s.local_id for s in before if s.kind is subject.kind), None)
+    return replace(subject, local_id=known) if subject.local_id is None else subject
 
 
 def is_over_age(born: date, *, on: date) -> bool:

@@ -19,6 +19,9 @@ from cpis_simulator.codecs.ebxml import MESSAGE_ERROR, decode_header
 from cpis_simulator.directory import Terms
 from cpis_simulator.errors import DecodeError
 
+LONGEST_ANSWER: Final = 65_536
+"""Bytes of an answer to a message that are looked at for an acknowledgement, which takes about two thousand."""
+
 
 class Standing(StrEnum):
     """Where a message stands."""
@@ -160,6 +163,8 @@ def outcome_of_reply(status: int, body: bytes, message_id: str, *, needs_ack: bo
     if not body.strip():
         return Outcome(Event.ACCEPTED)
     try:
+        if len(body) > LONGEST_ANSWER:
+            raise DecodeError("Answer", expected=f"at most {LONGEST_ANSWER} bytes", found=len(body))
         header = decode_header(body, party="care")
     except DecodeError as error:
         return Outcome(Event.FAULTED, f"EBXML_ACK_INVALID: {error}") if needs_ack else Outcome(Event.ACCEPTED)

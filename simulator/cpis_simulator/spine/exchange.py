@@ -224,7 +224,8 @@ class Exchange:
             turn = desk.turn_for(header.from_party)
             if turn is not None and is_before_the_application(turn):
                 return self._refuse_by_turn(header, turn, around.ids(), desk.now())
-            sender = transmission_of(asked.query).sender_asid
+            # A query that names no system is refused, and the refusal has to name one.
+            sender = next(iter(_asids(directory, header.from_party)), "")
             reply = self._reply(asked.query, sender, header.message_id, desk, around.ids)
             now = desk.now()
             answer = self._acknowledgement(asked, reply, turn, around.ids, now)
@@ -401,6 +402,11 @@ class Exchange:
                     return desk.answer(query)
                 faults = (_not_synthetic(self._data.test_number_prefix),)
         return _refusal(element, sender, envelope_id, faults, desk.now(), ids)
+
+
+def _asids(directory: Directory, key: str) -> tuple[str, ...]:
+    party = directory.parties.get(key)
+    return party.asids if party is not None else ()
 
 
 def _refusal(

@@ -388,6 +388,15 @@ class Session:
         else:
             self._run("put_course", row, *rows.write_course(course), int(taken))
 
+    def prolong(self, row: int, until: datetime, further: datetime) -> bool:
+        """Keep others from a reply for longer; False where somebody has taken it meanwhile, or it is gone."""
+        table = schema.replies
+        due = table.c.due_us == rows.microseconds(until)
+        changed = self._connection.execute(
+            update(table).where(table.c.row == row, due).values(due_us=rows.microseconds(further))
+        )
+        return changed.rowcount == 1
+
     def release_held(self, party: str, row: int, real_now: datetime) -> None:
         """The replies to a party that wait for this later one to overtake them are due now."""
         self._run("release_held", party, row, rows.microseconds(real_now))

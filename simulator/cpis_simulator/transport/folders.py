@@ -243,7 +243,10 @@ def endpoint_lock(path: Path, root: Path) -> Iterator[None]:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         mend = "Name a drop root that this user may write to."
-        raise StartError("The drop root cannot be used", where=str(root), found=error.strerror, mend=mend) from error
+        found = error.strerror
+        raise StartError(
+            "The drop root cannot be used", where=str(root), found=found, mend=mend, doctor="drop-rights"
+        ) from error
     try:
         try:
             _lock(file)
@@ -254,12 +257,28 @@ def endpoint_lock(path: Path, root: Path) -> Iterator[None]:
                 where=str(root),
                 found=f"process {owner}",
                 mend="Stop that process, or name another drop root.",
+                doctor="drop-lock",
             ) from error
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(file)
+
+
+def holder_of(path: Path) -> str:
+    """Which process holds an endpoint's lock; empty where none does."""
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return ""
+    try:
+        _lock(file)
+    except OSError:
+        return os.read(file, 32).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(file)
+    return ""
 
 
 def _lock(file: int) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from cpis_simulator.codecs.xml import shortened
 from cpis_simulator.driving import Shape
 from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.transport import breaking
@@ -57,6 +60,26 @@ class CallStatus(StrEnum):
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed-out"
+    UNATTENDED = "unattended"
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A person's word.
+
+    Attributes:
+        by: Who gave it.
+        at: When, as ISO text with offset.
+        via: `page`, `terminal` or `sheet`; with `, earlier` where it was given before the run was broken off.
+        remark: What else was said.
+        files: What was attached: name, content type, bytes.
+    """
+
+    by: str
+    at: str
+    via: str
+    remark: str = ""
+    files: tuple[tuple[str, str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,7 @@ class DriverReply:
         body: The JSON object of the answer, empty where none came.
         reason: Why it did not succeed, empty when answered.
         text: The answer as it stands in evidence, always a JSON object: as received, or made from the reason.
+        attested: Whose word it is, where a person gave it.
     """
 
     status: CallStatus
@@ -76,6 +100,7 @@ class DriverReply:
     body: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     text: str = "{}"
+    attested: Attested | None = None
 
 
 _STATUS_OF: Final = {
@@ -171,6 +196,43 @@ class Harm:
     after_bytes: int = 0
 
 
+class _Deadlined(io.RawIOBase):
+    """What a server sends, as far as it comes before the deadline of the whole call.
+
+    The timeout of a socket is one of each read: a server that sends a byte now and then would never be over it.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._sock = sock
+        # Holds the socket open, which a connection closes as soon as it knows that no second answer follows.
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Stands for a socket where an answer is made of one."""
+
+    sock: socket.socket
+    deadline: float
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What the answer is read from."""
+        return io.BufferedReader(_Deadlined(self.sock, self.deadline))
+
+
 class _NamedConnection(http.client.HTTPSConnection):
     """A connection whose server must have a certificate of a name that is not that of its address."""
 
@@ -193,6 +255,7 @@ def post(
     tls: ssl.SSLContext | None = None,
     server_name: str = "",
     harm: Harm | None = None,
+    max_answer: int = MAX_ANSWER,
 ) -> HttpReply:
     """Post a body and read the whole answer.
 
@@ -204,6 +267,7 @@ def post(
         tls: Our side of TLS for an `https` address; left out: no certificate of ours, and the system's authorities.
         server_name: The name that the server's certificate must have, where that is not the host of its address.
         harm: Bad weather that the request meets.
+        max_answer: Bytes of an answer that are read; a larger one counts as a broken connection.
 
     Raises:
         ConfigError: When the address is none.
@@ -217,7 +281,7 @@ def post(
     connection = _connection(parts, within, tls, server_name)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return _exchange(connection, path, body, headers, deadline, harm)
+        return _exchange(connection, path, body, headers, deadline, harm, max_answer)
     except TimeoutError as error:
         raise TimedOut(f"No answer within {within:g} s", where=url) from error
     except ssl.SSLError as error:
@@ -249,6 +313,7 @@ def _exchange(
     headers: Mapping[str, str],
     deadline: float,
     harm: Harm | None,
+    max_answer: int,
 ) -> HttpReply:
     """One request and its answer. Every wait gets what is left of the deadline."""
     connection.connect()
@@ -260,20 +325,17 @@ def _exchange(
             connection.request("POST", path, body, dict(headers))
         else:
             _request_spoiled(connection, path, body, headers, harm)
-    sock.settimeout(_left(deadline))
-    answer = connection.getresponse()
-    read = bytearray()
-    while True:
-        if not answer.isclosed():
-            sock.settimeout(_left(deadline))
-        if not (part := answer.read1(65536)):
-            break
-        read += part
-        if len(read) > MAX_ANSWER:
-            raise http.client.HTTPException(f"the answer is larger than {MAX_ANSWER} bytes")
-    if answer.length:
-        raise http.client.IncompleteRead(bytes(read[:0]), answer.length)
-    return HttpReply(answer.status, answer.headers.get("Content-Type", ""), bytes(read))
+    answer = http.client.HTTPResponse(_Source(sock, deadline), method="POST")  # type: ignore[arg-type]
+    with contextlib.closing(answer):
+        answer.begin()
+        read = bytearray()
+        while part := answer.read1(65536):
+            read += part
+            if len(read) > max_answer:
+                raise http.client.HTTPException(f"the answer is larger than {max_answer} bytes")
+        if answer.length:
+            raise http.client.IncompleteRead(bytes(read[:0]), answer.length)
+        return HttpReply(answer.status, answer.headers.get("Content-Type", ""), bytes(read))
 
 
 def _request_spoiled(
@@ -304,5 +366,5 @@ def _left(deadline: float) -> float:
 
 
 def _words(error: Exception) -> str:
-    """The system's own words; some HTTP errors have none."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    """The system's own words; some HTTP errors have none, others repeat what the server wrote."""
+    return shortened(getattr(error, "strerror", None) or str(error).strip() or type(error).__name__, 200)

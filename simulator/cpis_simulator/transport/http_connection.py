@@ -75,13 +75,22 @@ class Cut(Exception):
         self.reset = reset
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """How an application answers a body that is too large to be read: status line, content type and body."""
+
+    status: str
+    content_type: str
+    body: bytes
+
+
 @dataclass(slots=True)
 class Service:
     """What all connections of a server share.
 
     Attributes:
         context: Of TLS; None for plain HTTP.
-        too_large: Content type and body of the answer to a body that is too large.
+        too_large: The answer to a body that is too large.
         handshake_refused: Told of each connection that failed before its first request, with its peer's address.
         stopping: No connection is kept alive any more.
     """
@@ -90,7 +99,7 @@ class Service:
     limits: TransportSettings
     max_body: int
     context: ssl.SSLContext | None
-    too_large: tuple[str, bytes] | None
+    too_large: TooLarge | None
     handshake_refused: Callable[[HandshakeFailure, str], None]
     port: int
     stopping: bool = False
@@ -134,6 +143,7 @@ class Connection:
         self._is_new = True
         self._is_draining = False
         self._answer: _Answer | None = None
+        self._answered = 0
         self.deadline = 0.0
         self._allow(service.limits.headers_s)
 
@@ -146,6 +156,11 @@ class Connection:
     def is_idle(self) -> bool:
         """Nothing of a request has arrived, and nothing of an answer is left to send."""
         return self._answer is None and not self._is_draining and self._reader.phase is Phase.IDLE
+
+    def bytes_answered(self) -> int:
+        """How large the bodies were that were answered since this was last asked."""
+        answered, self._answered = self._answered, 0
+        return answered
 
     def proceed(self) -> Then:
         """Do what can be done now."""
@@ -294,10 +309,10 @@ class Connection:
 
     def _refuse(self, refusal: Refusal) -> Then:
         """Answer what is no request, then see to it that the client can read that."""
-        content_type, body = "text/plain; charset=utf-8", f"{refusal.reason}\n".encode()
-        if refusal.status.startswith("413") and self._service.too_large is not None:
-            content_type, body = self._service.too_large
-        head = _head(refusal.status, [("Content-Type", content_type), ("Content-Length", str(len(body)))], "close")
+        status, content_type, body = refusal.status, "text/plain; charset=utf-8", f"{refusal.reason}\n".encode()
+        if status.startswith("413") and (worded := self._service.too_large) is not None:
+            status, content_type, body = worded.status, worded.content_type, worded.body
+        head = _head(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))], "close")
         self._answer = _Answer(head + body, then=Then.READ)
         return self._serve()
 
@@ -322,6 +337,7 @@ class Connection:
 
     def _answer_to(self, request: Request) -> _Answer:
         """Have the application answer."""
+        self._answered += len(request.body)
         keeps_alive = request.keeps_alive and not self._service.stopping
         started = _Started()
         result: Iterable[bytes] = ()

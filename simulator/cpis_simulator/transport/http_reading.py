@@ -24,6 +24,8 @@ _TARGET: Final = re.compile(r"[\x21-\x7e\x80-\xff]+")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?")
 _LONGEST_CHUNK_LINE: Final = 1024
+_SINGLE: Final = frozenset(("content-type", "soapaction"))
+"""Said twice alike they are said once; joined by a comma two readers could each take another one."""
 
 
 class Phase(Enum):
@@ -290,8 +292,10 @@ def _fields(text: str) -> tuple[dict[str, str], list[str]]:
             lengths += [length.strip(" \t") for length in value.split(",")]
         if name not in fields:
             fields[name] = value
-        elif name == "host":
-            raise _Refused("400 Bad Request", "A request has one Host header, found two.")
+        elif name == "host" or (name in _SINGLE and value != fields[name]):
+            raise _Refused("400 Bad Request", f"A request has one {name} header, found two.")
+        elif name in _SINGLE:
+            continue
         else:
             fields[name] += f", {value}"
     return fields, lengths

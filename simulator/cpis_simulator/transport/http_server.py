@@ -4,7 +4,8 @@ Theory of operation. One thread waits in the selector for all connections that h
 arrived goes to a worker, which does what these bytes allow and gives it back (`http_connection`). No thread ever waits
 for a client, so stalled handshakes, senders of a byte now and then and readers of none cost a socket each. A new
 connection waits for its first byte in the selector too, and the handshake of TLS is done by workers. Deadlines are kept
-by the selector's thread. Beyond the limit of connections new ones are closed.
+by the selector's thread. Beyond the limit of connections new ones are closed. A worker makes room for another one after
+some megabytes of bodies: libxml2 keeps every name that a thread has ever parsed for as long as that thread lives.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final, Self
 
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
-from cpis_simulator.transport.http_connection import Connection, Service, Then, WsgiApp
+from cpis_simulator.transport.http_connection import Connection, Service, Then, TooLarge, WsgiApp
 from cpis_simulator.transport.tls import HandshakeFailure, ServerTls, server_context
 
 LOG: Final = logging.getLogger(__name__)
@@ -34,6 +35,9 @@ STOP_S: Final = 3.0
 
 _SELECT_S: Final = IDLE_CHECK_S if os.name != "nt" else 0.05
 """On Windows a connection that a worker gives back does not wake the selector."""
+WORKER_BYTES: Final = 4 * 1024 * 1024
+"""Bodies that a worker has answered when another one takes its place."""
+
 _BACKLOG: Final = 512
 _ACCEPTS: Final = 64
 _PAUSE_S: Final = 0.5
@@ -49,7 +53,7 @@ class HttpServer:
         port: Port, or 0 for any free one.
         limits: Deadlines, and the limits of headers and connections.
         max_body: Largest request body; `limits.max_body` when left out.
-        too_large: Content type and body of the answer to a larger one.
+        too_large: The answer to a larger one, where the application words it.
         threads: Workers.
         tls: Serve TLS; the application finds the client's certificate in its environment under `TLS_PEER`.
         shares_port: Other processes listen on the same port (not on Windows).
@@ -68,7 +72,7 @@ class HttpServer:
         port: int = 0,
         limits: TransportSettings | None = None,
         max_body: int | None = None,
-        too_large: tuple[str, bytes] | None = None,
+        too_large: TooLarge | None = None,
         threads: int = 16,
         tls: ServerTls | None = None,
         shares_port: bool = False,
@@ -95,9 +99,7 @@ class HttpServer:
         self._is_stopped = False
         self._over_limit = _Seldom()
         self._loop = threading.Thread(target=self._run, name=f"http-{self.port}", daemon=True)
-        self._workers = [
-            threading.Thread(target=self._take_work, name=f"http-{self.port}-{n}", daemon=True) for n in range(threads)
-        ]
+        self._workers = [self._worker(number) for number in range(threads)]
 
     @property
     def url(self) -> str:
@@ -222,7 +224,11 @@ class HttpServer:
 
     # Workers.
 
-    def _take_work(self) -> None:
+    def _worker(self, number: int) -> threading.Thread:
+        return threading.Thread(target=self._take_work, args=(number,), name=f"http-{self.port}-{number}", daemon=True)
+
+    def _take_work(self, number: int) -> None:
+        answered = 0
         while (work := self._work.get()) is not None:
             connection, expired = work
             try:
@@ -230,12 +236,17 @@ class HttpServer:
             except Exception:
                 LOG.exception("event=connection_failed peer=%s", connection.peer)
                 then = Then.CLOSE
+            answered += connection.bytes_answered()
             if then is Then.CLOSE:
                 self._close(connection)
             elif then is Then.AGAIN:
                 self._work.put((connection, False))
             else:
                 self._wait(connection, _EVENTS[then])
+            if answered > WORKER_BYTES:
+                self._workers[number] = successor = self._worker(number)
+                successor.start()
+                return
 
     def _wait(self, connection: Connection, events: int) -> None:
         try:
