@@ -292,6 +292,8 @@ ENTRY = {"at": AT, "user": "Quebec Testnurse", "role": OWN["role"], "organisatio
         ([ENTRY, ENTRY], "fail"),
         ([{**ENTRY, "outcome": ""}], "fail"),
         ([{**ENTRY, "user": "Somebody"}], "fail"),
+        ([{**ENTRY, "organisation": "ANOTHER"}], "fail"),
+        ([ENTRY, {**ENTRY, "organisation": "ANOTHER"}], "pass"),
         ([{**ENTRY, "at": "2026-01-06T10:30:00+00:00"}], "fail"),
         ([{**ENTRY, "nhs_number": OTHER}], "fail"),
     ],

@@ -466,6 +466,7 @@ def audit_complete(evidence: Evidence, *, entries: list[dict[str, str]]) -> Judg
             for line in trail
             if _has(line, entry["nhs_number"])
             and _near(line.get("at"), at)
+            and line.get("organisation") == entry["organisation"]
             and {*entry["worker"].split()} <= {w.strip(",:") for w in str(line.get("user", "")).split()}
         ]
         if len(own) != 1:
@@ -473,7 +474,7 @@ def audit_complete(evidence: Evidence, *, entries: list[dict[str, str]]) -> Judg
             continue
         findings += [
             f"the entry of the {entry['outcome']} lookup has the {key} {own[0].get(key)!r}"
-            for key in ("role", "organisation", "outcome")
+            for key in ("role", "outcome")
             if own[0].get(key) != entry[key]
         ]
     return judged("product", findings, where)
