@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, edge, evidence, lookups, replies, serving, suite, uploads
+from bench import codecs, edge, evidence, lookups, night, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
     "edge": edge.measured,
     "evidence": evidence.measured,
     "lookups": lookups.measured,
+    "night": night.measured,
     "replies": replies.measured,
     "serving": serving.measured,
     "suite": suite.measured,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,10 @@ def authority(
     name: Annotated[str, typer.Option(help="Name of the authority.")] = "EXAMPLETON TEST COUNCIL",
     telephone_office: Annotated[str, typer.Option(help="Office telephone.")] = "tel:01632960001",
     telephone_emergency: Annotated[str, typer.Option(help="Emergency duty telephone.")] = "tel:01632960002",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A further authority that is served: 'ODS|name|office telephone|emergency telephone'."),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="File that keeps everything; default authority-state/<ODS>.sqlite.")
     ] = None,
@@ -25,6 +30,10 @@ def authority(
     other_children: Annotated[
         int, typer.Option(min=0, help="Children that are held and shared already, as in a real product.")
     ] = 0,
+    county: Annotated[
+        bool, typer.Option("--county", help="Hold a county's children, invented: 721 plans, 1,033 looked after.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the county's children.")] = 0,
     fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
     no_reset: Annotated[bool, typer.Option("--no-reset", help="Do not offer reset.")] = False,
@@ -49,43 +58,67 @@ def authority(
     from cpis_simulator.apps.operations import operations_app
     from cpis_simulator.authority.caseload import Configuration
     from cpis_simulator.authority.faults import faulty
+    from cpis_simulator.authority.population import COUNTY
     from cpis_simulator.errors import CpisError
     from cpis_simulator.transport.http_server import HttpServer
 
     start_logging()
-    configuration = Configuration(
-        ods=ods,
-        name=name,
-        telephone_office=telephone_office or None,
-        telephone_emergency=telephone_emergency or None,
-        first_file_id=next_id,
-        file_id_step=id_step,
-        full_files=full_files,
-    )
+    configurations = [
+        Configuration(
+            ods=code,
+            name=called,
+            telephone_office=office or None,
+            telephone_emergency=emergency or None,
+            first_file_id=next_id,
+            file_id_step=id_step,
+            full_files=full_files,
+            references=f"{code}-" if place else "",
+        )
+        for place, (code, called, office, emergency) in enumerate(
+            [(ods, name, telephone_office, telephone_emergency), *map(_described, also or [])]
+        )
+    ]
     refusals = {"reset": no_reset, "set-clock": no_clock, "collect": no_collect}
     withheld = frozenset(operation for operation, refused in refusals.items() if refused)
     faults = tuple(fault or ())
     try:
-        system = AuthorityHost(
-            configuration,
-            drop=drop,
-            state=state or Path("authority-state") / f"{ods}.sqlite",
-            kind=faulty(faults),
-            other_children=other_children,
-        )
-        driver = AuthorityDriver(system, withheld=withheld, faults=faults)
+        first = state or Path("authority-state") / f"{ods}.sqlite"
+        systems = [
+            AuthorityHost(
+                configuration,
+                drop=drop,
+                state=first if place == 0 else first.with_name(f"{first.stem}-{configuration.ods}.sqlite"),
+                kind=faulty(faults),
+                other_children=other_children,
+                population=replace(COUNTY, place=place, seed=seed) if county else None,
+            )
+            for place, configuration in enumerate(configurations)
+        ]
+        for system in systems:
+            system.serve_beside(*(other for other in systems if other is not system))
+        driver = AuthorityDriver(*systems, withheld=withheld, faults=faults)
         server = HttpServer(operations_app("authority", driver), host=host, port=port)
-        system.start()
+        for system in systems:
+            system.start()
         server.start()
 
         def stop() -> None:
             server.stop()
-            system.stop()
+            for system in systems:
+                system.stop()
 
         ready: dict[str, object] = {"event": "ready", "url": server.url, "ods": ods, "drop": str(drop.resolve())}
         run_until_told(ready, stop)
     except CpisError as error:
         raise fail("authority", error) from error
+
+
+def _described(text: str) -> tuple[str, str, str, str]:
+    """A further authority, as `--also` has it: code, name, office telephone, emergency telephone."""
+    parts = text.split("|")
+    if len(parts) not in (3, 4) or not all(parts):
+        raise typer.BadParameter(f"'{text}' is no 'ODS|name|office telephone|emergency telephone'")
+    return (parts[0], parts[1], parts[2] if len(parts) == 4 else "", parts[-1])
 
 
 def _list_faults() -> None:

@@ -17,10 +17,12 @@ from cpis_cli.compare import compare
 from cpis_cli.config import config
 from cpis_cli.doctor import doctor
 from cpis_cli.driver import driver
+from cpis_cli.explain import explain
 from cpis_cli.generate import generate
 from cpis_cli.init import init
 from cpis_cli.lint import lint
 from cpis_cli.lookup import lookup
+from cpis_cli.new import new
 from cpis_cli.prepare import prepare
 from cpis_cli.requirements import requirements
 from cpis_cli.run import run
@@ -57,9 +59,10 @@ def cpis(
 
 
 for command in (
-    run, prepare, answer, validate, compare, serve, lookup, authority, care, certs, generate, verify, steps,
-    lint, requirements, init, doctor,
+    run, prepare, answer, validate, compare, serve, lookup, explain, authority, care, certs, generate, verify,
+    steps, lint, requirements, init, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(driver, name="driver")
 app.add_typer(config, name="config")
+app.add_typer(new, name="new")

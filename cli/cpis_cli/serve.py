@@ -34,8 +34,14 @@ def serve(
     ca: Ca = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the port, one a core.")] = 1,
     load_upload: Annotated[list[Path] | None, typer.Option(help="Upload files to store before the start.")] = None,
+    population: Annotated[
+        Path | None, typer.Option(help="People for the demographic service; `cpis generate population` makes some.")
+    ] = None,
     drop: Annotated[Path | None, typer.Option(help="Root of the drop folders; default ./drop.")] = None,
-    store: Annotated[str | None, typer.Option(help="File or URL of the store; default a new one each time.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="File of the store, or its sqlite: or postgresql: URL; default a new one each time."),
+    ] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder to keep every message in; default none.")] = None,
     authority: Annotated[list[str] | None, typer.Option(help="ODS code of an authority; default all known.")] = None,
     pds_unknown: Annotated[
@@ -74,6 +80,7 @@ def serve(
                 control_port=control_port,
                 directory_port=directory_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
+                population=population,
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))
             if workers > 1:

@@ -20,12 +20,16 @@ def verify(
     """
     from cpis_reports import verify as verifying
     from cpis_reports.checks import CHECKS
+    from cpis_reports.results import read_results
     from cpis_reports.suite import load_suite
     from cpis_simulator.errors import ConfigError
     from cpis_steps.features import suite, suite_folder
+    from cpis_steps.selection import is_for
 
     try:
-        known, _ = load_suite(suite_folder(), scenarios=[(s.test, s.id) for s in suite()], checks=CHECKS)
+        run = read_results(bundle).run
+        scenarios = [(s.test, s.id) for s in suite() if is_for(s, run.role, authorities=len(run.authorities))]
+        known, _ = load_suite(suite_folder(), scenarios=scenarios, checks=CHECKS)
         differences = verifying.verify(bundle, suite=known)
     except ConfigError as error:
         typer.echo(f"cpis verify: {error}", err=True)

@@ -41,9 +41,10 @@ class Step(Part):
 class RecordedCheck(Part):
     """A check that was run: on what, and with what outcome.
 
-    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the
-    other. `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check
-    of `cpis doctor` that explains why it could not.
+    `since` and `until` bound the evidence that it saw: records of its scenario after the one and up to the other.
+    `requirements` are those that it judged here, `by` the people on whose word it rests; `doctor` is the check of
+    `cpis doctor` that explains why it could not. `explanation` is what the mock Spine said of its answer when the check
+    failed: help for whoever mends it, no evidence.
     """
 
     check: str
@@ -60,6 +61,7 @@ class RecordedCheck(Part):
     findings: list[str] = []
     doctor: str = ""
     by: list[str] = []
+    explanation: str = ""
 
 
 class Stop(Part):
@@ -85,7 +87,10 @@ class Attempt(Part):
 
 
 class Scenario(Part):
-    """A scenario, or one row of an outline. `outcome`, `cause`, `reason` and `doctor` follow from its attempts."""
+    """A scenario, or one row of an outline. `outcome`, `cause`, `reason` and `doctor` follow from its attempts.
+
+    `own` says that it is none of the suite: somebody's own, which is reported apart and shows no requirement.
+    """
 
     id: str
     name: str
@@ -94,6 +99,7 @@ class Scenario(Part):
     tags: list[str] = []
     test: str | None = None
     requirements: list[str] = []
+    own: bool = False
     outcome: ScenarioOutcome = "inconclusive"
     cause: Cause | None = None
     reason: str = ""
@@ -136,7 +142,10 @@ class OwnPerson(Part):
 
 
 class Run(Part):
-    """Which run it was; `passed` says that nothing selected failed or stayed inconclusive."""
+    """Which run it was; `passed` says that nothing selected failed or stayed inconclusive.
+
+    `authorities` are the codes of those that the product serves, the one under test first.
+    """
 
     id: str
     role: Role
@@ -149,6 +158,7 @@ class Run(Part):
     passed: bool = False
     base: str | None = None
     settings: dict[str, JsonValue] = {}
+    authorities: list[str] = []
     claims: list[str] = []
     capabilities: list[str] | None = None
     selection: str | None = None
@@ -181,18 +191,19 @@ class Suite(Part):
 
 
 class Summary(Part):
-    """The run in a few numbers; `claim` says it in a sentence."""
+    """The run in a few numbers; `claim` says it in a sentence. `own_scenarios` count in nothing else."""
 
     status: Status = "incomplete"
     conformant: bool = False
     claim: str = ""
     requirements: dict[str, int] = {}
     scenarios: dict[str, int] = {}
+    own_scenarios: dict[str, int] = {}
     caveats: list[str] = []
 
 
 class Results(Part):
-    """The whole record."""
+    """The whole record. `own_errors` are faults of somebody's own scenarios, as `errors` are of the suite."""
 
     schema_version: int = SCHEMA_VERSION
     run: Run
@@ -200,6 +211,7 @@ class Results(Part):
     requirements: list[RequirementVerdict] = []
     scenarios: list[Scenario] = []
     errors: list[str] = []
+    own_errors: list[str] = []
     suite: Suite = Suite()
 
 
@@ -266,6 +278,7 @@ def normalised(results: Results) -> dict[str, Any]:
         value[key].sort(key=lambda item: item["id"])
     value["run"]["people"].sort(key=lambda person: person["nhs_number"])
     value["errors"].sort()
+    value["own_errors"].sort()
     plain = _neutral(value)
     assert isinstance(plain, dict)
     return plain

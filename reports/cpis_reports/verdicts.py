@@ -31,6 +31,7 @@ from cpis_reports.words import Cause, ScenarioOutcome, Status, Verdict, Witness
 
 WEAKENING: Final = frozenset(
     (
+        "inactive.adoption_no_link",
         "pds.unknown",
         "upload.bad_record",
         "upload.business_checks",
@@ -55,17 +56,30 @@ _WITNESSES: Final[tuple[Witness, ...]] = ("person", "product", "wire")
 
 def judge(results: Results) -> Results:
     """The same record with all that follows from it: outcomes, verdicts, errors of the suite, summary."""
-    scenarios = [_judge_scenario(scenario, results) for scenario in results.scenarios]
-    errors = set(results.errors)
+    known = {scenario for ids in results.suite.scenarios.values() for scenario in ids}
+    scenarios = [
+        # Nothing that the suite has can be called somebody's own.
+        _judge_scenario(scenario, results).model_copy(update={"own": scenario.own and scenario.id not in known})
+        for scenario in results.scenarios
+    ]
+    errors, own_errors = set(results.errors), set(results.own_errors)
     for scenario in scenarios:
-        errors.update(_unjudged_tags(scenario, results.run.role, results.suite))
-        errors.update(_uncalled_checks(scenario, results.suite))
-    ledger = _Ledger(results.run.role, scenarios, results.suite)
+        found = [*_unjudged_tags(scenario, results.run.role, results.suite), *_uncalled_checks(scenario, results.suite)]
+        (own_errors if scenario.own else errors).update(found)
+    ledger = _Ledger(results.run.role, [s for s in scenarios if not s.own], results.suite)
     verdicts = [_verdict(requirement, results, ledger) for requirement in catalogue.binding(results.run.role)]
-    judged = results.model_copy(update={"scenarios": scenarios, "requirements": verdicts, "errors": sorted(errors)})
+    judged = results.model_copy(
+        update={
+            "scenarios": scenarios,
+            "requirements": verdicts,
+            "errors": sorted(errors),
+            "own_errors": sorted(own_errors),
+        }
+    )
     # An error of the suite is nobody's failure, but a run that has one shows less than it seems to.
     undecided = [s for s in scenarios if s.outcome in ("fail", "inconclusive")]
-    passed = not (undecided or errors or any(v.verdict in ("fail", "inconclusive") for v in verdicts))
+    broken = undecided or errors or own_errors
+    passed = not (broken or any(v.verdict in ("fail", "inconclusive") for v in verdicts))
     return judged.model_copy(
         update={"run": results.run.model_copy(update={"passed": passed}), "summary": _summary(judged)}
     )
@@ -371,7 +385,8 @@ def _summary(results: Results) -> Summary:
         conformant=status in ("conformant", "conformant-with-attestations"),
         claim=claim(words),
         requirements=dict(sorted(Counter(v.verdict for v in counted).items())),
-        scenarios=dict(sorted(Counter(s.outcome for s in results.scenarios).items())),
+        scenarios=dict(sorted(Counter(s.outcome for s in results.scenarios if not s.own).items())),
+        own_scenarios=dict(sorted(Counter(s.outcome for s in results.scenarios if s.own).items())),
         caveats=caveats,
     )
 

@@ -130,6 +130,7 @@ def _conclusions(recorded: Results, scenarios: list[Scenario]) -> list[str]:
         update={
             "scenarios": [s.model_copy(update={"attempts": [_undecided(a) for a in s.attempts]}) for s in scenarios],
             "requirements": [],
+            "own_errors": [],
             "summary": Summary(),
             "run": recorded.run.model_copy(update={"passed": False}),
         }
@@ -137,13 +138,14 @@ def _conclusions(recorded: Results, scenarios: list[Scenario]) -> list[str]:
     again = judge(blank)
     differences: list[str] = []
     for old, new in zip(recorded.scenarios, again.scenarios, strict=True):
-        differences += _fields(f"scenario {old.id}", old, new, ("outcome", "cause", "reason", "doctor"))
+        differences += _fields(f"scenario {old.id}", old, new, ("own", "outcome", "cause", "reason", "doctor"))
         for number, (before, after) in enumerate(zip(old.attempts, new.attempts, strict=True), start=1):
             differences += _fields(f"scenario {old.id}, attempt {number}", before, after, ("outcome", "cause"))
     differences += _requirements(recorded, again)
     differences += _fields("summary", recorded.summary, again.summary, Summary.model_fields)
     differences += _unlike("run: passed", recorded.run.passed, again.run.passed)
     differences += _unlike("errors of the suite", recorded.errors, again.errors)
+    differences += _unlike("errors of own scenarios", recorded.own_errors, again.own_errors)
     return differences
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cpis_simulator.vocabulary import PlanType
 
@@ -28,6 +28,12 @@ class Shape(BaseModel):
 
 class Nothing(Shape):
     """An empty object."""
+
+
+class OfAuthority(Shape):
+    """What is asked of one of several authorities that the product serves."""
+
+    authority: Annotated[str | None, Field(description="Its ODS code; None: the first that the product serves")] = None
 
 
 class AuthorityIdentity(Shape):
@@ -61,6 +67,9 @@ class ChildDetails(Shape):
     birth_date: date
     nhs_number: Annotated[str | None, Field(description="None: not traced yet")] = None
     local_id: Annotated[str | None, Field(description="The authority's own id, if it can be chosen")] = None
+    authority: Annotated[
+        str | None, Field(description="Code of the authority whose child it is; None: the first that is served")
+    ] = None
 
 
 class ChildReference(Shape):
@@ -450,7 +459,11 @@ class PreviousName(Shape):
 
 
 class PdsPerson(Shape):
-    """A person on the demographic service. `inactive` without `superseded_by`: retired, nothing may be told."""
+    """A person on the demographic service.
+
+    `inactive` without `superseded_by`: retired, and no other number took its place. `adopted`: whatever took its place
+    may be told to nobody. `previous_names` are also those that the person goes by.
+    """
 
     nhs_number: str
     given: str
@@ -460,6 +473,69 @@ class PdsPerson(Shape):
     sensitive: bool = False
     inactive: bool = False
     superseded_by: str | None = None
+    adopted: bool = False
+    died: date | None = None
+
+
+ChangeKind = Literal["merge", "supersede", "retire", "adopt", "correct-birth-date", "rename", "flag", "unflag", "die"]
+
+_NEEDED: Final[dict[ChangeKind, tuple[str, ...]]] = {
+    "merge": ("replaced_by",),
+    "supersede": ("replaced_by",),
+    "adopt": ("replaced_by", "given", "family"),
+    "correct-birth-date": ("birth_date",),
+    "rename": ("family",),
+    "die": ("died",),
+}
+
+
+class PdsChange(Shape):
+    """Something that happens to a person of the demographic service, at an instant or at once.
+
+    `merge`: two numbers were one person, the other one stays. `supersede`: the person gets a new number. `retire`: the
+    number is no longer used. `adopt`: the child becomes somebody else, of another number and name, and nobody may learn
+    that. `rename` keeps the old name as an earlier one. `flag` and `unflag`: a sensitive record.
+    """
+
+    kind: ChangeKind
+    nhs_number: str
+    at: datetime | None = None
+    replaced_by: str | None = None
+    given: str | None = None
+    family: str | None = None
+    birth_date: date | None = None
+    died: date | None = None
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> PdsChange:
+        if missing := [name for name in _NEEDED.get(self.kind, ()) if getattr(self, name) is None]:
+            raise ValueError(f"{self.kind} needs {' and '.join(missing)}")
+        if self.replaced_by == self.nhs_number:
+            raise ValueError("a number cannot take its own place")
+        if self.at is not None and self.at.tzinfo is None:
+            raise ValueError("at needs an offset, such as 2026-01-31T09:30:00Z")
+        return self
+
+
+class ChangePeople(Shape):
+    """Changes of people: those without `at`, or that are due, happen at once, the others when the clock gets there."""
+
+    changes: list[PdsChange]
+    notify: Annotated[bool, Field(description="Authorities are told of numbers that are retired by it")] = True
+
+
+class Changed(Shape):
+    """How many changes happened, and how many wait."""
+
+    happened: int
+    waiting: int
+
+
+class Population(Shape):
+    """People of the demographic service and what happens to them, as a file holds them."""
+
+    people: list[PdsPerson] = []
+    changes: list[PdsChange] = []
 
 
 class PutPeople(Shape):
@@ -473,6 +549,7 @@ class RetiredNumber(Shape):
 
     nhs_number: str
     replaced_by: str | None = None
+    adopted: bool = False
 
 
 class RetireNumbers(Shape):
@@ -706,18 +783,72 @@ class ReplyList(Shape):
 
 
 class Explain(Shape):
-    """Ask what is held under a number."""
+    """Ask why a lookup of a number is answered as it is."""
 
     nhs_number: str
+
+
+class ExplainedEntry(Shape):
+    """An entry under a number: what it says, from which file, and by which rule it is shown or hidden since when."""
+
+    authority: str
+    plan_type: PlanType
+    about: Literal["child", "unborn child"]
+    start: datetime
+    end: datetime | None = None
+    delete: datetime | None = None
+    file_id: str
+    file_name: str | None = None
+    stored: datetime | None = None
+    is_shown: bool
+    rule: str
+    because: str
+    since: datetime | None = None
+    last_day: date | None = None
+
+
+class ExplainedAccess(Shape):
+    """A query on a number. `is_listed`: later answers show it."""
+
+    at: datetime
+    event_id: str
+    who: str
+    organisation: str
+    is_silent: bool
+    found: bool
+    is_listed: bool
+    because: str
+
+
+class ExplainedNotice(Shape):
+    """What an authority was told of a number, or is to be told. `about`: an event id, or the number to use instead."""
+
+    authority: str
+    kind: Literal["access-notification", "inactive-notification"]
+    at: datetime
+    file_id: str
+    about: str
+    state: Literal["waits", "on its way", "delivered"]
+    file_name: str | None = None
 
 
 class Held(Shape):
-    """What is held under a number, as plain facts for a person mending a run; never used by a check."""
+    """Why a lookup of a number is answered as it is, for a person mending a run; never used by a check.
+
+    `text` says all of it in words. `records` are the holdings as plain facts.
+    """
 
     nhs_number: str
+    now: datetime | None = None
+    is_found: bool = False
+    because: str = ""
     person: PdsPerson | None = None
+    entries: list[ExplainedEntry] = []
+    accesses: list[ExplainedAccess] = []
+    told: list[ExplainedNotice] = []
+    waiting: Annotated[list[PdsChange], Field(description="What is to happen to the person")] = []
     records: list[dict[str, object]] = []
-    accesses: list[dict[str, object]] = []
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -745,14 +876,14 @@ AUTHORITY_OPERATIONS: Final = (
     Operation("allocate", Allocate, Nothing, "Make a worker and team responsible for a child.", True),
     Operation("close-case", CloseCase, Nothing, "Close a child's case."),
     Operation("force", ChildReference, Nothing, "Force a child into the next file."),
-    Operation("export", Nothing, Export, "Make the next upload file now.", True),
+    Operation("export", OfAuthority, Export, "Make the next upload file now.", True),
     Operation("collect", Nothing, Nothing, "Read the receiving folder now instead of at the next poll."),
-    Operation("held-back", Nothing, HeldBackList, "Children that could not be sent."),
-    Operation("files", Nothing, FileList, "Exported files and what became of them.", True),
-    Operation("work-list", Nothing, WorkList, "Failed records.", True),
-    Operation("alerts", Nothing, AlertList, "Alerts and tasks.", True),
+    Operation("held-back", OfAuthority, HeldBackList, "Children that could not be sent."),
+    Operation("files", OfAuthority, FileList, "Exported files and what became of them.", True),
+    Operation("work-list", OfAuthority, WorkList, "Failed records.", True),
+    Operation("alerts", OfAuthority, AlertList, "Alerts and tasks.", True),
     Operation("case-events", ChildReference, CaseEvents, "Accesses on a child's file.", True),
-    Operation("exceptions", Nothing, ExceptionList, "What could not be filed.", True),
+    Operation("exceptions", OfAuthority, ExceptionList, "What could not be filed.", True),
     Operation("child-status", ChildReference, ChildStatus, "What a data worker sees of a child."),
 )
 
@@ -782,12 +913,13 @@ SERVICE_OPERATIONS: Final = (
     Operation("set-clock", ServiceClock, Nothing, "Move the world's clock."),
     Operation("set-pds", SetPds, Nothing, "Switch the demographic service on or off."),
     Operation("put-people", PutPeople, Nothing, "Put people on the demographic service."),
+    Operation("change-people", ChangePeople, Changed, "Have something happen to people, now or later."),
     Operation("retire-numbers", RetireNumbers, Nothing, "Retire NHS numbers and tell the authorities."),
     Operation("hold-notifications", HoldNotifications, Nothing, "Let access notifications wait."),
     Operation("flush-notifications", Nothing, Flushed, "Send the notifications that wait."),
     Operation("silence", Silence, Nothing, "Leave an authority's files unanswered."),
     Operation("deliver", Deliver, Delivered, "Put a given file into an authority's receiving folder."),
-    Operation("explain", Explain, Held, "Say what is held under a number."),
+    Operation("explain", Explain, Held, "Say why a lookup of a number is answered as it is."),
     Operation("parties", Nothing, PartyList, "The directory: who takes which interaction where."),
     Operation("put-parties", PutParties, Nothing, "Add parties to the directory, or replace them."),
     Operation("script", Script, Nothing, "Say what is done with the next lookups otherwise than it should."),

@@ -32,6 +32,7 @@ class Fault(Generic[K]):
         also: Ids that may fail as a consequence.
         tests: Catalogue tests that can notice it.
         kind: The system that has it.
+        several: It shows only in a product that serves several authorities.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Fault(Generic[K]):
     also: tuple[str, ...]
     tests: tuple[str, ...]
     kind: type[K]
+    several: bool = False
 
 
 class Faults(Generic[K]):
@@ -58,7 +60,14 @@ class Faults(Generic[K]):
         self.by_name: dict[str, Fault[K]] = {}
 
     def seeded(
-        self, name: str, requirements: str, *, also: str = "", tests: str, origin: Origin = "checks"
+        self,
+        name: str,
+        requirements: str,
+        *,
+        also: str = "",
+        tests: str,
+        origin: Origin = "checks",
+        several: bool = False,
     ) -> Callable[[type[K]], type[K]]:
         """Register a kind of system as a fault; its docstring says what it does. Ids are written without `CPIS-`."""
 
@@ -71,6 +80,7 @@ class Faults(Generic[K]):
                 tuple(f"CPIS-{short}" for short in also.split()),
                 tuple(tests.split()),
                 kind,
+                several,
             )
             return kind
 

@@ -107,9 +107,9 @@ def detail(code: str, text: str) -> Coded:
     return Coded(code, text, OID_RECORD_DETAIL)
 
 
-def deliver_acknowledgement(stage: Stage, made: Acknowledgement) -> None:
-    """Put it into the authority's receiving folder and have it collected."""
-    deliver_bytes(stage, "acknowledgement", encode_acknowledgement(made))
+def deliver_acknowledgement(stage: Stage, made: Acknowledgement, *, to: str | None = None) -> None:
+    """Put it into the authority's receiving folder, or that of `to`, and have it collected."""
+    deliver_bytes(stage, "acknowledgement", encode_acknowledgement(made), to=to)
 
 
 def access(
@@ -153,8 +153,9 @@ def deliver_accesses(
     total: int | None = None,
     recipient: Organisation | None = None,
     label: str = "notification",
+    to: str | None = None,
 ) -> None:
-    """Put an access notification into the authority's receiving folder and have it collected."""
+    """Put an access notification into the authority's receiving folder, or that of `to`, and have it collected."""
     own = stage.lane.plan.config.authorities()[0]
     groups = (AccessGroup(_latest_file_id(stage), tuple(accesses)),) if accesses else ()
     notification = AccessNotification(
@@ -164,7 +165,7 @@ def deliver_accesses(
         groups,
         recipient or Organisation(own.ods_code, own.name),
     )
-    deliver_bytes(stage, "access-notification", encode_access_notification(notification))
+    deliver_bytes(stage, "access-notification", encode_access_notification(notification), to=to)
 
 
 def deliver_inactive(stage: Stage, nhs_number: str) -> None:
@@ -181,8 +182,7 @@ def deliver_inactive(stage: Stage, nhs_number: str) -> None:
 
 def other_authority(stage: Stage) -> Organisation:
     """An authority that the harness plays."""
-    other = next(a for a in stage.lane.plan.config.authorities() if a.ods_code != stage.ods)
-    return other.organisation()
+    return stage.stranger.organisation()
 
 
 def _latest_file_id(stage: Stage) -> str:
@@ -190,10 +190,10 @@ def _latest_file_id(stage: Stage) -> str:
     return files[-1] if files else "1"
 
 
-def deliver_bytes(stage: Stage, kind: str, body: bytes) -> None:
-    """Put any bytes into the authority's receiving folder and have them collected."""
+def deliver_bytes(stage: Stage, kind: str, body: bytes, *, to: str | None = None) -> None:
+    """Put any bytes into the authority's receiving folder, or that of `to`, and have them collected."""
     request = driving.Deliver.model_validate(
-        {"authority": stage.ods, "kind": kind, "body": base64.b64encode(body).decode()}
+        {"authority": to or stage.ods, "kind": kind, "body": base64.b64encode(body).decode()}
     )
     stage.service.ask("deliver", request, driving.Delivered)
     stage.authority.collect()

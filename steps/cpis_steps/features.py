@@ -74,6 +74,11 @@ def suite_folder() -> Path:
     return Path(cpis_features.__file__).resolve().parent
 
 
+def is_own(file: Path) -> bool:
+    """It is none of the suite's files: somebody's own."""
+    return suite_folder() not in file.resolve().parents
+
+
 def feature_files(paths: Iterable[Path]) -> list[Path]:
     """Feature files of files and folders, each once, in order.
 

@@ -112,7 +112,9 @@ def _is_settled(status: driving.ChildStatus) -> bool:
     return status.last_result in ("stored", "failed")
 
 
-def judge_plan(judge: Judge, person: Person, plan: CastPlan, *, since: int | None = None) -> None:
+def judge_plan(
+    judge: Judge, person: Person, plan: CastPlan, *, since: int | None = None, authority: str | None = None
+) -> None:
     """Judge one plan of one person; which requirements that shows depends on what kind of plan it is."""
     name = "plan-in-file-once"
     if plan.plan_type is PlanType.UNBORN:
@@ -122,7 +124,7 @@ def judge_plan(judge: Judge, person: Person, plan: CastPlan, *, since: int | Non
     judge(
         name,
         since=since,
-        authority=judge.stage.ods,
+        authority=authority or judge.stage.ods,
         nhs_number=person.nhs_number,
         plan=plan.expected(),
         known=[[p.plan_type.value, p.start.isoformat()] for p in person.plans],

@@ -36,11 +36,13 @@ class Judge:
 
         Raises:
             PeerError: The harness has started the product, and it runs no more.
-            ConfigError: The product reads nothing, and the evidence that the check would see does not say so.
+            ConfigError: The product reads nothing, and the evidence that the check would see does not say so; or a
+                setting keeps the service from reading the product's files.
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
         lane.under_test.insist_that_it_runs()
+        self.stage.insist_that_files_are_read()
         never_read = lane.never_read()
         lane.service.probe(never_read=never_read)
         if until is not None and never_read:
@@ -57,6 +59,9 @@ class Judge:
         judgement = run_check(name, evidence, parameters)
         lane.judged(name, judgement.outcome)
         known = CHECKS[name]
+        number = parameters.get("nhs_number")
+        # The service may have gone on since `until`: its word helps to mend, and proves nothing.
+        explains = judgement.outcome == "fail" and known.judges in ("service", "care") and number is not None
         recorded = RecordedCheck(
             check=name,
             party=known.judges,
@@ -72,6 +77,7 @@ class Judge:
             findings=list(judgement.findings),
             doctor=judgement.doctor,
             by=list(judgement.by),
+            explanation=lane.service.explain(str(number)) if explains else "",
         )
         self.recorded.append(recorded)
         # Should the run be broken off before the scenario ends, what was judged must not be lost.

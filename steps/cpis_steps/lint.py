@@ -11,12 +11,23 @@ from cpis_reports.catalogue import requirements, tests
 from cpis_reports.checks import CHECKS
 from cpis_reports.results import CalledFor
 from cpis_reports.suite import load_suite
-from cpis_steps.features import REQUIREMENT_TAG, TEST_TAG, FeatureScenario, read_feature, suite_folder
+from cpis_steps.features import (
+    REQUIREMENT_TAG,
+    TEST_TAG,
+    FeatureScenario,
+    is_own,
+    read_feature,
+    suite,
+    suite_folder,
+)
 from cpis_steps.phrases import nearest, phrases
-from cpis_steps.selection import doubled
+from cpis_steps.selection import SECOND_AUTHORITY, doubled
 from cpis_steps.weather import TAGS
 
-OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty"))
+OWN_TAG = "own-"
+"""How the tags of somebody's own scenarios begin."""
+
+OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty", SECOND_AUTHORITY))
 
 
 def lint_files(files: Sequence[Path]) -> list[str]:
@@ -39,6 +50,12 @@ def unplayable(files: Sequence[Path]) -> list[str]:
     """What would keep pytest from playing some files, or from playing all of them: wrong tags and doubled names."""
     scenarios = [s for file in files for s in read_feature(file)]
     problems = [f"{name}: two scenarios of one name; only one of them would be played" for name in doubled(scenarios)]
+    taken = {s.id for s in suite()}
+    problems += [
+        f"{_short(s.file)}:{s.line}: the suite has a scenario {s.id}; name the file or the scenario otherwise"
+        for s in scenarios
+        if is_own(s.file) and s.id in taken
+    ]
     return problems + [f"{_short(s.file)}:{s.line}: {text}" for s in scenarios for text in _unknown_tags(s)]
 
 
@@ -55,7 +72,7 @@ def _problems(scenario: FeatureScenario) -> list[tuple[int, str]]:
     for step, kind in zip(scenario.steps, kinds, strict=True):
         fitting = [p for p in phrases() if p.fits(step.text) and p.keyword.lower() in (kind, "none")]
         if not fitting:
-            near = "; ".join(nearest(step.text))
+            near = "; ".join(nearest(step.text, keyword=kind.title()))
             found.append((step.line, f"no {kind.title()} has the words '{step.text}'; nearest: {near}"))
         elif len(fitting) > 1:
             both = "; ".join(p.text for p in fitting)
@@ -77,7 +94,10 @@ def _unknown_tags(scenario: FeatureScenario) -> list[str]:
     ids = [t for t in scenario.tags if REQUIREMENT_TAG.fullmatch(t)]
     found += [f"@{t} is no requirement" for t in ids if t not in requirements()]
     known = {*named, *ids, *OTHER_TAGS, *TAGS, scenario.flow}
-    return found + [f"unknown tag @{t}" for t in scenario.tags if t not in known]
+    own = is_own(scenario.file)
+    hint = f"; tags of your own begin with @{OWN_TAG}" if own else ""
+    unknown = [t for t in scenario.tags if t not in known and not (own and t.startswith(OWN_TAG))]
+    return found + [f"unknown tag @{t}{hint}" for t in unknown]
 
 
 def _tag_problems(scenario: FeatureScenario) -> list[str]:

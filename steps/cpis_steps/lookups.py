@@ -26,7 +26,7 @@ def a_child_of_two_authorities(cpis_stage: Stage) -> None:
     child = cpis_stage.record(cpis_stage.cast.enter("child"))
     cpis_stage.open_plan(child, PlanType.LOOKED_AFTER, section="20")
     cpis_stage.history("CPF02")
-    other = next(a for a in cpis_stage.lane.plan.config.authorities() if a.ods_code != cpis_stage.ods)
+    other = cpis_stage.stranger
     plan = CastPlan(PlanType.CHILD_PROTECTION, cpis_stage.today - timedelta(days=12))
     upload_for(cpis_stage, other, child, plan)
     cpis_stage.elsewhere.append((other, plan))
@@ -58,7 +58,7 @@ def upload_for(stage: Stage, authority: RegisteredAuthority, child: Person, plan
 
 @when(parsers.re(r"(?P<setting>.+) looks the (?P<who>child|mother|person|girl|baby) up"))
 def a_setting_looks_up(cpis_stage: Stage, setting: str, who: str) -> None:
-    """A care setting asks about the person; `docs/steps.md` ends with the settings."""
+    """A care setting asks about the person, and waits for the answer."""
     cpis_stage.look_up(cpis_stage.cast[who], setting, FIRST)
 
 

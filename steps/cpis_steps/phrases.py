@@ -13,6 +13,8 @@ from typing import Any
 
 from pytest_bdd.steps import step_function_context_registry
 
+from cpis_fixtures.care_settings import CARE_SETTINGS
+
 STEP_MODULES = (
     "cpis_steps.people",
     "cpis_steps.file_drop",
@@ -22,6 +24,7 @@ STEP_MODULES = (
     "cpis_steps.care_desk",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
+    "cpis_steps.second_authority",
 )
 
 _FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")
@@ -46,6 +49,19 @@ class Phrase:
     parts: Mapping[str, tuple[str, ...]]
     group: str
     parser: Any
+
+    @property
+    def choices(self) -> str:
+        """What its free parts may be, a sentence for each; empty where each takes any words."""
+        return "".join(f" `<{name}>`: {', '.join(of)}." for name, of in self.parts.items())
+
+    def has(self, word: str) -> bool:
+        """A word of somebody's stands in it: in its words, with or without what may be left out, or in its meaning."""
+        whole = self.text.replace("[", "").replace("]", "")
+        short = re.sub(r"\[[^\[\]]*\]", "", self.text)
+        settings = " ".join(s.words() for s in CARE_SETTINGS) if "<setting>" in self.text else ""
+        everything = " ".join((self.text, whole, short, self.meaning, self.choices, settings))
+        return word.lower() in everything.lower()
 
     def fits(self, text: str) -> bool:
         """The text is this phrase."""
@@ -115,8 +131,12 @@ def _choices(inner: str) -> tuple[str, ...]:
     return tuple(choice.strip() or "nothing" for choice in found)
 
 
-def nearest(text: str, count: int = 3) -> list[str]:
-    """The phrases that come nearest to a text: by the words they share, then by spelling."""
+def nearest(text: str, count: int = 3, *, keyword: str = "") -> list[str]:
+    """The phrases that come nearest to a text: by the words they share, then by spelling.
+
+    Args:
+        keyword: Given, When or Then, where no other phrase could stand in its place.
+    """
 
     def closeness(phrase: Phrase) -> float:
         fixed = re.sub(r"<\w+>", " ", phrase.text)
@@ -124,4 +144,5 @@ def nearest(text: str, count: int = 3) -> list[str]:
         shared = len(said & meant) / max(len(meant), 1)
         return shared + difflib.SequenceMatcher(None, fixed, text).ratio()
 
-    return [p.text for p in sorted(phrases(), key=closeness, reverse=True)[:count]]
+    fitting = [p for p in phrases() if not keyword or p.keyword in (keyword, "None")]
+    return [p.text for p in sorted(fitting, key=closeness, reverse=True)[:count]]

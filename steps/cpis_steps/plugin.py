@@ -38,6 +38,7 @@ pytest_plugins = [
     "cpis_steps.care_desk",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
+    "cpis_steps.second_authority",
 ]
 
 RECORDING = pytest.StashKey[Recording]()
@@ -51,10 +52,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in (*tests(), *requirements()):
         config.addinivalue_line("markers", f"{name}: see `cpis requirements`")
     if (plan := plan_of_process()) is not None:
-        from cpis_steps.lint import OTHER_TAGS
+        from cpis_steps.features import read_feature
+        from cpis_steps.lint import OTHER_TAGS, OWN_TAG
+        from cpis_steps.selection import played_files
         from cpis_steps.weather import TAGS
 
-        for name in (*OTHER_TAGS, *TAGS, *{file.parent.name for file in plan.features}):
+        files = played_files(plan)
+        own = {t for file in files for s in read_feature(file) for t in s.tags if t.startswith(OWN_TAG)}
+        for name in (*OTHER_TAGS, *TAGS, *own, *{file.parent.name for file in files}):
             config.addinivalue_line("markers", f"{name}: a feature file's own")
 
 

@@ -8,6 +8,7 @@ from cpis_fixtures.care_settings import care_setting
 from cpis_fixtures.cast import Person
 from cpis_simulator import driving
 from cpis_simulator.driving import Nothing
+from cpis_simulator.errors import NotOffered
 from cpis_steps.crafting import access, deliver_accesses, deliver_inactive, noted, other_authority
 from cpis_steps.judging import Judge
 from cpis_steps.people import child_on_plan
@@ -96,10 +97,12 @@ def an_access_was_filed(cpis_stage: Stage) -> None:
     read_events(cpis_stage, child, cpis_stage.accesses["access"]["event_id"])
 
 
-@when(parsers.re(r"the service delivers an access to the (?P<who>mother|child|first twin)"))
+@when(parsers.re(r"the service delivers an access to the (?P<who>mother|child|first twin|second twin)"))
 def an_access_is_delivered(cpis_stage: Stage, who: str) -> None:
     """One access by an emergency department, as the service would send it."""
-    deliver_access(cpis_stage, cpis_stage.cast[who])
+    # Where nobody is named, an access is to whoever was brought in first.
+    label = "access" if who == next(iter(cpis_stage.cast.people)) else f"access to {who}"
+    deliver_access(cpis_stage, cpis_stage.cast[who], label)
 
 
 @when("the service delivers an access to the child and one to the second child")
@@ -349,8 +352,9 @@ def the_team_is_alerted(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None:
 def the_triage_point_is_alerted(cpis_stage: Stage, cpis_judge: Judge, who: str) -> None:
     """Where nobody is responsible, or the case is closed."""
     label = "access" if who == "child" else f"access to {who}"
-    point = cpis_stage.lane.version.triage_point
-    judge_alert(cpis_stage, cpis_judge, who, label, [point] if point else [])
+    if (point := cpis_stage.triage_point) is None:
+        raise NotOffered("neither `version` nor [[authority]] names the triage point, which gets alerts of such cases")
+    judge_alert(cpis_stage, cpis_judge, who, label, [point])
 
 
 def judge_alert(stage: Stage, judge: Judge, who: str, label: str, recipients: list[str]) -> None:

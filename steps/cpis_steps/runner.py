@@ -29,7 +29,7 @@ from cpis_reports.suite import load_suite
 from cpis_reports.verdicts import exit_code, judge
 from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.store.journal import JOURNAL, join
-from cpis_steps.features import feature_files, read_feature, suite, suite_folder
+from cpis_steps.features import feature_files, is_own, suite, suite_folder
 from cpis_steps.lint import lint_files, unplayable
 from cpis_steps.selection import is_for, selected, to_be_played
 
@@ -120,7 +120,7 @@ def plan_of(request: Request) -> RunPlan:
             "tags": list(request.tags),
         }
     )
-    if problems := unplayable(plan.features):
+    if problems := unplayable(feature_files([*plan.features, *config.own_scenarios.features])):
         mend = "Mend it; `cpis run --check` and the files' names list all that is wrong with them."
         raise ConfigError("The features cannot be played", found=problems[0], mend=mend)
     if not selected(plan):
@@ -222,8 +222,8 @@ def _lives(parts: Path) -> bool:
 
 def check_features(request: Request) -> list[str]:
     """What is wrong with the features of a request; nothing is started."""
-    load_config(request.config)
-    return lint_files(feature_files(request.features or [suite_folder()]))
+    config = load_config(request.config)
+    return lint_files(feature_files(request.features or [suite_folder(), *config.own_scenarios.features]))
 
 
 def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
@@ -255,6 +255,8 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
     _point_latest(plan)
     say(results.summary.claim)
     say(f"status: {results.summary.status}")
+    if own := results.summary.own_scenarios:
+        say(f"own scenarios, which do not count in that: {', '.join(f'{n} {outcome}' for outcome, n in own.items())}")
     if to_be_played(plan.model_copy(update={"resumed": True})):
         named = f" --config {request.config}" if request.config else ""
         say(f"broken off; to go on: cpis run --resume {_shown(plan.folder)}{named}")
@@ -262,6 +264,8 @@ def run_suite(request: Request, *, say: Callable[[str], object] = print) -> int:
         say(f"report: {_shown(report)}")
     for error in results.errors[:10]:
         say(f"suite error: {error}")
+    for error in results.own_errors[:10]:
+        say(f"error of an own scenario: {error}")
     return exit_code(results, require_conformant=request.require_conformant)
 
 
@@ -332,10 +336,9 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         )
         if earlier := broken_off.get(planned.id):
             scenario = scenario.model_copy(update={"attempts": [earlier, *scenario.attempts]})
-        scenarios.append(scenario)
-    own = [s for file in feature_files(plan.features or [suite_folder()]) for s in read_feature(file)]
-    known = {s.id: s for s in (*suite(), *own) if is_for(s, plan.role, plan.claims)}
-    pairs = [(s.test, s.id) for s in known.values()]
+        scenarios.append(scenario.model_copy(update={"own": is_own(planned.file)}))
+    served = plan.config.own_authorities()
+    pairs = [(s.test, s.id) for s in suite() if is_for(s, plan.role, plan.claims, authorities=len(served))]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
     if not lanes:
         (plan.folder / JOURNAL).touch()  # Nothing crossed a border; the bundle says so by an empty journal.
@@ -353,6 +356,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         product=Product(**config.product.model_dump()),
         base=plan.base.isoformat(),
         settings=_json(config.settings.changed()),
+        authorities=[authority.ods_code for authority in served],
         claims=plan.claims,
         capabilities=config.system_under_test.capabilities or None,
         selection=plan.selection,

@@ -15,15 +15,34 @@ from cpis_reports.checks import CHECKS
 from cpis_reports.results import CalledFor
 from cpis_steps.features import FeatureScenario, feature_files, read_feature, suite, suite_folder
 
+SECOND_AUTHORITY: Final = "needs-second-authority"
+"""Tag of what is played only where the configuration has a second authority of the product."""
+
 
 def planned_features() -> list[Path]:
     """Feature files of this process's plan; the whole suite without one."""
     plan = plan_of_process()
-    return feature_files(plan.features if plan and plan.features else [suite_folder()])
+    return played_files(plan) if plan else feature_files([suite_folder()])
 
 
-def is_for(scenario: FeatureScenario, role: str, claims: Collection[str] = ()) -> bool:
-    """The scenario's catalogue test can put the role under test, and judges what it claims."""
+def played_files(plan: RunPlan) -> list[Path]:
+    """The files that a plan chooses from: those that were named, else the suite's and the configuration's own.
+
+    Raises:
+        ConfigError: One of them is not there.
+    """
+    return feature_files(plan.features or [suite_folder(), *plan.config.own_scenarios.features])
+
+
+def is_for(scenario: FeatureScenario, role: str, claims: Collection[str] = (), *, authorities: int = 1) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges what it claims.
+
+    Args:
+        claims: What the product claims.
+        authorities: How many it serves.
+    """
+    if SECOND_AUTHORITY in scenario.tags and authorities < 2:
+        return False
     return suites.is_for(scenario.test, scenario.id, role, _calls(), claims)
 
 
@@ -38,7 +57,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
     words = plan.expression.lower().split()
     text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
     return (
-        is_for(scenario, plan.role, plan.claims)
+        is_for(scenario, plan.role, plan.claims, authorities=len(plan.config.own_authorities()))
         and all(w.replace("-", " ") in text for w in words)
         and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
     )
@@ -46,8 +65,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
 
 def selected(plan: RunPlan) -> list[FeatureScenario]:
     """The plan's scenarios, in the order in which they are played."""
-    files = feature_files(plan.features or [suite_folder()])
-    chosen = [s for file in files for s in read_feature(file) if is_selected(s, plan)]
+    chosen = [s for file in played_files(plan) for s in read_feature(file) if is_selected(s, plan)]
     if plan.shuffle:
         random.Random(plan.seed).shuffle(chosen)
     return chosen
@@ -67,7 +85,7 @@ def number_blocks(plan: RunPlan) -> dict[str, int]:
     """A block of NHS numbers for each scenario: fixed by the suite, so that a selection does not move them."""
     ids = [s.id for s in suite()]
     known = set(ids)
-    own = [s.id for file in (feature_files(plan.features) if plan.features else []) for s in read_feature(file)]
+    own = [s.id for file in played_files(plan) for s in read_feature(file)]
     return {scenario: n for n, scenario in enumerate([*ids, *(i for i in own if i not in known)])}
 
 

@@ -24,7 +24,7 @@ from cpis_reports.checks.reading import acknowledgements, code_for, others_in, u
 from cpis_simulator import driving
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.driving import Nothing, Shape
-from cpis_simulator.errors import HarnessError, NotOffered, PeerError
+from cpis_simulator.errors import ConfigError, HarnessError, NotOffered, PeerError
 from cpis_simulator.evidence import FILE_DROP, Evidence
 from cpis_simulator.nhs_number import is_valid
 from cpis_simulator.spine.weather import KINDS
@@ -106,6 +106,38 @@ class Stage:
     def own(self) -> RegisteredAuthority:
         """The authority under test, as the configuration describes it."""
         return self.lane.plan.config.authorities()[0]
+
+    @property
+    def triage_point(self) -> str | None:
+        """Who gets alerts of closed or unallocated cases, by the driver's word or the configuration's."""
+        described = self.lane.plan.config.authority
+        return self.lane.version.triage_point or (described[0].triage_point if described else None)
+
+    @property
+    def second(self) -> RegisteredAuthority:
+        """The second authority that the product serves.
+
+        Raises:
+            NotOffered: It serves one, or its driver does not say that it serves another.
+        """
+        served = [a for a in self.lane.plan.config.own_authorities()[1:] if a.ods_code in self.lane.own]
+        if not served:
+            raise NotOffered("the product's `version` does not name a second authority that it serves")
+        return served[0]
+
+    @property
+    def stranger(self) -> RegisteredAuthority:
+        """An authority that the product does not serve; the harness plays it.
+
+        Raises:
+            HarnessError: The product serves every one that there is.
+        """
+        config = self.lane.plan.config
+        own = {a.ods_code for a in config.own_authorities()}
+        for authority in config.authorities():
+            if authority.ods_code not in own:
+                return authority
+        raise HarnessError("The product serves every authority that there is", expected="one for the harness to play")
 
     @property
     def today(self) -> date:
@@ -205,13 +237,14 @@ class Stage:
 
     # Files
 
-    def export(self) -> driving.Export | None:
-        """Have the authority export; waits until a file came, if it says that it made one.
+    def export(self, second: RegisteredAuthority | None = None) -> driving.Export | None:
+        """Have the authority, or the second one, export; waits until a file came, if it says that it made one.
 
         A refusal or failure is left to the checks: it is in the evidence.
         """
         since = self.lane.since_now()
-        answer = self.authority.call("export", Nothing())
+        ods = second.ods_code if second else self.ods
+        answer = self.authority.call("export", driving.OfAuthority(authority=ods) if second else Nothing())
         if answer.status != "answered":
             return None
         try:
@@ -219,15 +252,35 @@ class Stage:
         except ValueError:
             return None
         if result.exported:
-            self.wait_for(_uploaded(self.ods), since=since, within=self.lane.plan.config.wait.export_s)
+            self.wait_for(_uploaded(ods), since=since, within=self.lane.plan.config.wait.export_s)
+        self.insist_that_files_are_read()
         return result
 
-    def exchange(self) -> None:
-        """Have the authority export, the service answer, and the authority collect the answer."""
+    def insist_that_files_are_read(self) -> None:
+        """Nothing can be said of what follows a file that the service does not read because of a setting.
+
+        Raises:
+            ConfigError: A file of the scenario is larger than the configuration has the service read.
+        """
+        limit = self.lane.plan.config.settings.files.max_bytes
+        for record in self.seen().on(FILE_DROP, direction="upload"):
+            if record.size > limit:
+                raise ConfigError(
+                    "The service reads no file as large as the product's",
+                    where="settings.files.max_bytes",
+                    expected=f"at least {record.size}",
+                    found=limit,
+                    mend="Leave settings.files.max_bytes out, or set it to 78643200 or more.",
+                    doctor="upload-limit",
+                )
+
+    def exchange(self, second: RegisteredAuthority | None = None) -> None:
+        """Have the authority, or the second one, export, the service answer, and the answer collected."""
         since = self.lane.since_now()
-        self.export()
-        if _uploaded(self.ods)(self.seen(since)):
-            self.wait_for(_acknowledged(self.ods), since=since, within=SERVICE_S)
+        ods = second.ods_code if second else self.ods
+        self.export(second)
+        if _uploaded(ods)(self.seen(since)):
+            self.wait_for(_acknowledged(ods), since=since, within=SERVICE_S)
             self.authority.collect()
 
     def history(self, code: str) -> None:

@@ -34,16 +34,20 @@ def step_list() -> str:
             parts.append(f"### {theme[0].upper()}{theme[1:]}\n")
             parts.append("\n".join(map(_entry, members)) + "\n")
     parts.append("## Care settings\n\nWho looks up (`<setting>`), and by which other words.\n")
-    parts += [_settings(scheduled=False), _settings(scheduled=True)]
+    parts += [f"{line}\n" for line in settings()]
     return "\n".join(parts)
 
 
 def _entry(phrase: Phrase) -> str:
-    choices = "".join(f" `<{name}>`: {', '.join(of)}." for name, of in phrase.parts.items())
-    return f"- `{phrase.text}`  \n  {phrase.meaning}{choices}"
+    return f"- `{phrase.text}`  \n  {phrase.meaning}{phrase.choices}"
+
+
+def settings() -> tuple[str, str]:
+    """The care settings, unscheduled and scheduled, each by all its words."""
+    return _settings(scheduled=False), _settings(scheduled=True)
 
 
 def _settings(*, scheduled: bool) -> str:
     told = "read silently" if scheduled else "the authority is told"
-    named = [s.name + (f" ({', '.join(s.also)})" if s.also else "") for s in CARE_SETTINGS if s.scheduled is scheduled]
-    return f"{'Scheduled' if scheduled else 'Unscheduled'}, {told}: {'; '.join(named)}.\n"
+    named = [s.words() for s in CARE_SETTINGS if s.scheduled is scheduled]
+    return f"{'Scheduled' if scheduled else 'Unscheduled'}, {told}: {'; '.join(named)}."

@@ -13,6 +13,20 @@ from tests.acceptance.running import QUICK, Played, play
 SEED = "20260105"
 VIEWER = f"[system_under_test.start]\nkind = 'bundled'\nviewer = true\n\n{QUICK}"
 
+TWO_AUTHORITIES = f"""\
+[[authority]]
+ods = "Z99"
+name = "EXAMPLETON TEST COUNCIL"
+telephone_office = "tel:01632960001"
+telephone_emergency = "tel:01632960002"
+
+[[authority]]
+ods = "Z98"
+name = "SAMPLEBURY TEST COUNCIL"
+telephone_emergency = "tel:01632960004"
+
+{QUICK}"""
+
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
@@ -36,6 +50,13 @@ def care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played
 def viewer_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
     """What only a viewer can be judged by; read it, change only copies."""
     return _played_once(tmp_path_factory, worker_id, "care", "--tag", "LK-28", name="viewer", config=VIEWER)
+
+
+@pytest.fixture(scope="session")
+def two_authorities(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """What is played only against a product that serves two authorities; read it, change only copies."""
+    chosen = ("--tag", "SA-10", "--tag", "NT-22")
+    return _played_once(tmp_path_factory, worker_id, "authority", *chosen, name="two", config=TWO_AUTHORITIES)
 
 
 def _played_once(

@@ -23,6 +23,14 @@ from tests.acceptance.running import Played, run_command
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are those of POSIX")
 
+OWN = """\
+[[authority]]
+ods = "Z99"
+name = "EXAMPLETON TEST COUNCIL"
+telephone_office = "tel:01632960001"
+telephone_emergency = "tel:01632960002"
+"""
+
 CONFIG = """\
 [product]
 name = "A product by hand"
@@ -240,3 +248,17 @@ def test_a_run_that_has_ended_cannot_go_on(tmp_path: Path) -> None:
             ended = again.played()
     assert ended.exit_code == 2
     assert "nothing left to play" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("described", "outcome"), [("", "not-tested"), ('triage_point = "MASH triage"', "pass")], ids=["unknown", "known"]
+)
+def test_alerts_of_closed_cases_are_judged_where_somebody_says_who_gets_them(
+    tmp_path: Path, described: str, outcome: str
+) -> None:
+    with product(tmp_path) as url:
+        with (tmp_path / "cpis.toml").open("a", encoding="utf-8") as file:
+            file.write(f"{OWN}{described}\n")
+        with begun(tmp_path, "--tag=NT-09") as run, Clerk(run.lane(), url):
+            played = run.played()
+    assert [s.outcome for s in played.results.scenarios] == [outcome], played.output

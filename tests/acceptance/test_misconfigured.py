@@ -81,8 +81,9 @@ def also(table: str) -> Callable[[str], str]:
         (instead('root = "{drop}"', 'root = "{drop}-other"'), "files-elsewhere"),
         (also('[settings.files]\nupload = "outgoing"'), "files-elsewhere"),
         (also('[settings.files]\nresponse = "incoming"'), "responses-left"),
+        (also("[settings.files]\nmax_bytes = 100"), "upload-limit"),
     ],
-    ids=["telephone", "name", "code", "drop root", "upload folder", "receiving folder"],
+    ids=["telephone", "name", "code", "drop root", "upload folder", "receiving folder", "largest file"],
 )
 @pytest.mark.parametrize("arguments", [[], REAL], ids=["resettable", "real"])
 def test_it_fails_nothing_and_cites_the_check_of_doctor(
@@ -98,6 +99,21 @@ def test_it_fails_nothing_and_cites_the_check_of_doctor(
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert f"<code>{check}</code> of <code>cpis doctor</code>" in page
     assert run_command([sys.executable, "-m", "cpis_cli", "verify", str(run.folder)], cwd=run.folder)[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [[], REAL], ids=["resettable", "real"])
+def test_a_program_that_fails_to_export_fails_nobody(tmp_path: Path, arguments: list[str]) -> None:
+    """The product can export, and the program that shall have it do so cannot: nobody can tell the two apart."""
+    program = "raise SystemExit('the database is locked')"
+    told = f"""url = "{{url}}"
+command = ["{sys.executable}", "-c", "{program}"]
+operations = {{{{ export = "command" }}}}"""
+    results = played(tmp_path, instead('url = "{url}"', told), *arguments).results
+    assert [(s.test, s.reason) for s in results.scenarios if s.outcome == "fail"] == []
+    assert [(v.id, v.reason) for v in results.requirements if v.verdict == "fail"] == []
+    (first,) = [s for s in results.scenarios if s.test == "FD-01"]
+    assert (first.outcome, first.cause) == ("inconclusive", "not-reached")
+    assert "its driver failed to export: The command ended with exit code 1: the database is locked" in first.reason
 
 
 def test_described_rightly_the_same_product_passes(tmp_path: Path) -> None:

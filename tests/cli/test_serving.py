@@ -17,6 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cpis_cli.care import care
+from cpis_cli.explain import explain
 from cpis_cli.generate import generate
 from cpis_cli.lookup import lookup
 from cpis_cli.serve import serve
@@ -159,7 +160,7 @@ def test_nobody_there_is_exit_3_and_the_status_unknown() -> None:
         (lookup, ["9990001014", "--profile", "pigeon"], "expected sync, reliable or express, found pigeon"),
         (lookup, ["9990001014", "--format", "xml"], "expected text or json, found xml"),
         (lookup, ["9990001014", "--setting", "emergency dept"], "Did you mean emergency department"),
-        (generate, ["download", "--records", "1"], "expected upload, found download"),
+        (generate, ["download", "--records", "1"], "expected upload or population, found download"),
         (generate, ["upload", "--records", "1", "--authority", "Q01"], "expected one of Z99, Z98, Z97, found Q01"),
     ],
 )
@@ -190,3 +191,58 @@ def test_a_generated_file_without_a_name_goes_to_standard_output() -> None:
     result = run(generate, "upload", "--records", "1")
     assert result.exit_code == 0
     assert result.stdout.rstrip().endswith("</File>")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM is not a request to end there")
+def test_a_child_of_a_generated_population_is_matched_found_and_explained(tmp_path: Path, upload: Path) -> None:
+    people = tmp_path / "people.json"
+    made = run(generate, "population", "--people", "20", "--seed", "3", "--out", str(people))
+    assert made.exit_code == 0, made.output
+    drop = str(tmp_path / "drop")
+    served = ("--no-tls", "--pds-unknown", "refuse", "--population", str(people), "--drop", drop)
+    with process("serve", *served, "--load-upload", str(upload)) as ready:
+        number = numbers_in(upload)[0]
+        assert run(lookup, number, "--url", ready["url"]).exit_code == 0
+        (tmp_path / "ready.json").write_text(json.dumps(ready))
+        told = run(explain, number, "--ready", str(tmp_path / "ready.json"))
+        assert told.exit_code == 0 and f"{number}, " in told.output and ": a record is found, because" in told.output
+        access = ("--url", ready["control_url"], "--token", ready["control_token"])
+        facts = json.loads(run(explain, number, *access, "--json").output)
+        assert facts["is_found"] is True and facts["entries"][0]["file_id"] == "1"
+        refused = run(explain, number, "--url", ready["control_url"])
+        assert refused.exit_code == 2 and "control token" in refused.output
+
+
+def test_explain_says_what_it_needs(tmp_path: Path) -> None:
+    asked = run(explain, "9990001014")
+    assert asked.exit_code == 2 and "--ready" in asked.output
+    (tmp_path / "ready.json").write_text("no line")
+    other = run(explain, "9990001014", "--ready", str(tmp_path / "ready.json"))
+    assert other.exit_code == 2 and "No ready line" in other.output
+    nobody = run(explain, "9990001014", "--url", "http://127.0.0.1:9", "--token", "any")
+    assert nobody.exit_code == 3 and "No connection" in nobody.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("population",), "--people with a number"),
+        (("upload",), "--records with a number"),
+        (("anything", "--records", "1"), "upload or population"),
+    ],
+)
+def test_generate_says_what_it_needs(arguments: tuple[str, ...], says: str) -> None:
+    result = run(generate, *arguments)
+    assert result.exit_code == 2 and says in result.output
+
+
+def test_a_population_that_is_none_is_refused(tmp_path: Path) -> None:
+    people = tmp_path / "people.json"
+    for text, says in [
+        ('{"people": [{"nhs_number": "9990001014"}]}', "people.0.given is missing"),
+        ('{"changes": [{"kind": "merge", "nhs_number": "9990001014"}]}', "merge needs replaced_by"),
+        ('{"people": [{"nhs_number": "1", "given": "A", "family": "B", "birth_date": "2020-01-01"}]}', "test people"),
+    ]:
+        people.write_text(text)
+        result = run(serve, "--no-tls", "--population", str(people), "--drop", str(tmp_path / "drop"))
+        assert result.exit_code == 2 and says in result.output

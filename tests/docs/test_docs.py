@@ -14,13 +14,15 @@ from cpis_cli.main import app
 from cpis_fixtures.config import load_config
 from cpis_fixtures.placeholders import MEANINGS
 from cpis_fixtures.starting.tables import DockerStart, ProcessStart, Ready
+from cpis_reports.render.html import SETTING_TOUCHES
 from cpis_reports.results import Step
 from cpis_reports.suite import DISPOSITION_WORDS
 from cpis_reports.words import Cause, Outcome, Party, Role, ScenarioOutcome, Status, Verdict, Witness
 from cpis_simulator.evidence import CONTROL, DRIVER, FILE_DROP, LOOKUP, MARK, PROBE
-from cpis_simulator.settings import TransportSettings
+from cpis_simulator.settings import Settings, TransportSettings
 from cpis_simulator.spine.weather import KINDS, MIXTURES
 from cpis_simulator.vocabulary import FileCode, RecordCode
+from cpis_steps.lint import lint_files
 from cpis_steps.weather import FORMS
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,15 @@ def rows(heading: str) -> dict[str, list[str]]:
 )
 def test_a_table_of_words_has_exactly_those_that_are_written(heading: str, words: tuple[str, ...]) -> None:
     assert sorted(rows(heading)) == sorted(words)
+
+
+def test_every_setting_has_a_text_and_those_that_choose_say_which_requirements_they_touch() -> None:
+    choosing = {"data", "pds", "history", "upload", "ack", "query", "response", "notify", "inactive"}
+    for group, info in Settings.model_fields.items():
+        for key, field in info.annotation.model_fields.items():  # type: ignore[union-attr]  # a group
+            assert field.description, f"{group}.{key}"
+            if group in choosing and "nothing else is built" not in field.description:
+                assert f"{group}.{key}" in SETTING_TOUCHES
 
 
 def test_the_outcomes_of_checks_steps_and_operations_are_all_explained() -> None:
@@ -165,6 +176,20 @@ def test_the_configurations_in_a_page_are_right_ones(
             under_test = load_config(tmp_path / "cpis.toml").system_under_test
             found.append((under_test.start.kind, under_test.driver.kinds()))
     assert found == kinds
+
+
+def test_the_scenario_in_the_page_on_own_scenarios_can_be_played_and_the_table_is_right(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "own-scenarios.md").read_text(encoding="utf-8")
+    feature, table = (
+        re.search(r"```gherkin\n(.*?)```", text, re.DOTALL),
+        re.search(r"```toml\n(.*?)```", text, re.DOTALL),
+    )
+    assert feature and table
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "ours.feature").write_text(feature[1], encoding="utf-8")
+    assert lint_files([tmp_path / "scenarios" / "ours.feature"]) == []
+    (tmp_path / "cpis.toml").write_text(table[1], encoding="utf-8")
+    assert load_config(tmp_path / "cpis.toml").own_scenarios.features == [tmp_path.resolve() / "scenarios"]
 
 
 def test_the_page_on_starting_names_every_key_and_every_placeholder() -> None:

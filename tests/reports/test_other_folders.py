@@ -47,14 +47,20 @@ def test_a_file_that_is_said_to_be_made_where_none_has_ever_come_is_in_another_f
         (MADE, 1, "answered"),
         (MADE, None, "answered"),
         ({"exported": False, "reason": "nothing is due"}, 0, "answered"),
-        ({"reason": "it broke"}, 0, "failed"),
+        ({"reason": "the child is not due"}, 0, "refused"),
     ],
-    ids=["others came", "nobody counted", "it made none", "it broke"],
+    ids=["others came", "nobody counted", "it made none", "it refused"],
 )
 def test_in_every_other_case_it_is_the_product_s_failure(
     tmp_path: Path, exported: dict[str, Any], taken: int | None, status: str
 ) -> None:
     assert judged(tmp_path, exported=exported, taken=taken, status=status).outcome == "fail"
+
+
+def test_a_driver_that_broke_at_the_export_is_nobody_s_failure(tmp_path: Path) -> None:
+    found = judged(tmp_path, exported={"reason": "it broke"}, taken=0, status="failed")
+    assert (found.outcome, found.cause) == ("inconclusive", "not-reached")
+    assert found.findings[0].endswith("its driver failed to export: it broke")
 
 
 def test_nothing_is_held_against_a_product_that_has_read_nothing_in_all_its_time(tmp_path: Path) -> None:

@@ -125,6 +125,17 @@ def test_markup_in_what_others_wrote_stays_text(make: Any) -> None:
     assert page.sources == []
 
 
+def test_beside_a_failed_check_stands_why_the_service_answers_so(make: Any) -> None:
+    told = "9990001014: a record is found.\nEntries\n  shown  Z99, as 9990001030 is"
+    check = make.check(outcome="fail", findings=["nothing found"], explanation=told)
+    page = render_html(judge(make.results(make.scenario("one", make.attempt(check)))), Evidence([], lambda _: b""))
+    assert "Why the mock Spine answers so" in page
+    assert "•••••••014: a record is found.\nEntries\n  shown  Z99, as •••••••030 is" in page
+    without = make.check(outcome="fail", findings=["nothing found"])
+    other = render_html(judge(make.results(make.scenario("one", make.attempt(without)))), Evidence([], lambda _: b""))
+    assert "Why the mock Spine" not in other
+
+
 def test_a_body_that_is_gone_is_said_to_be_missing(bundle: Path) -> None:
     next(p for p in (bundle / "bodies").iterdir() if b"CPF02" in p.read_bytes()).unlink()
     read = read_bundle(bundle)

@@ -277,3 +277,37 @@ def test_the_reason_is_that_of_the_cause_where_there_are_several(make: Any) -> N
     results = make.results(make.scenario("one", make.attempt(ours)), make.scenario("two", make.attempt(theirs)))
     found = verdict_on(results)
     assert (found.cause, found.reason, found.doctor) == ("config", "another name", "authority-name")
+
+
+def own(scenario: Any) -> Any:
+    """The scenario as somebody's own."""
+    return scenario.model_copy(update={"own": True})
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail"])
+def test_an_own_scenario_changes_no_verdict_and_no_status(make: Any, outcome: str) -> None:
+    suite = make.scenario("one", make.attempt(make.check()))
+    theirs = own(
+        make.scenario("two", make.attempt(make.check(outcome=outcome, findings=["gone"] if outcome == "fail" else [])))
+    )
+    without, both = judge(make.results(suite)), judge(make.results(suite, theirs))
+    assert both.requirements == without.requirements
+    assert both.summary.model_copy(update={"own_scenarios": {}}) == without.summary
+    assert both.summary.own_scenarios == {outcome: 1}
+
+
+def test_what_an_own_scenario_leaves_out_is_no_error_of_the_suite(make: Any) -> None:
+    suite = make.scenario("one", make.attempt(make.check()))
+    results = judge(make.results(suite, own(make.scenario("two", make.attempt(make.check(name="another"))))))
+    assert results.errors == []
+    assert results.own_errors == ["file_drop/first/two: in-file-once was not run, though FD-01 calls for it"]
+    assert not results.run.passed
+
+
+def test_a_scenario_that_the_suite_has_is_nobodys_own(make: Any) -> None:
+    failed = own(make.scenario("one", make.attempt(make.check(outcome="fail", findings=["gone"]))))
+    results = make.results(failed)
+    known = results.suite.model_copy(update={"scenarios": {"FD-01": [failed.id]}})
+    judged = judge(results.model_copy(update={"suite": known}))
+    assert verdict_on(judged).verdict == "fail"
+    assert not judged.scenarios[0].own

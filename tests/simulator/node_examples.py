@@ -27,13 +27,13 @@ def wait_for(is_true: Callable[[], object], seen: Callable[[], object], *, withi
         time.sleep(0.002)
 
 
-def make_node(folder: Path, choices: Settings | None = None, **more: bool) -> ServiceNode:
-    """A node on the store, journal and drop root of a folder."""
+def make_node(folder: Path, choices: Settings | None = None, *, store: str | None = None, **more: bool) -> ServiceNode:
+    """A node on the journal and drop root of a folder, and on its store or another one."""
     return ServiceNode(
         choices or Settings(),
         DEFAULT_AUTHORITIES,
         folder / "drop",
-        f"sqlite:///{folder / 'world.db'}",
+        store or f"sqlite:///{folder / 'world.db'}",
         Journal(folder / "evidence"),
         lambda: str(uuid.uuid4()).upper(),
         lambda: datetime.now(UTC),
@@ -42,9 +42,11 @@ def make_node(folder: Path, choices: Settings | None = None, **more: bool) -> Se
 
 
 @contextmanager
-def running(folder: Path, choices: Settings | None = None, *, started: bool = True) -> Iterator[ServiceNode]:
+def running(
+    folder: Path, choices: Settings | None = None, *, started: bool = True, store: str | None = None
+) -> Iterator[ServiceNode]:
     """A node that is stopped afterwards."""
-    node = make_node(folder, choices)
+    node = make_node(folder, choices, store=store)
     if started:
         node.start()
     try:

@@ -138,7 +138,7 @@ def test_a_lookup_whose_answer_was_lost_is_recorded_once(live: Live, profile: st
     live.script(Turn(weather="lost-acknowledgement"))
     result = live.clients[profile].look_up(looked_up())
     held = live.host.node.explain(Explain(nhs_number=CHILD))
-    assert sum(access["event_id"] == result.event_id for access in held.accesses) == 1
+    assert sum(access.event_id == result.event_id for access in held.accesses) == 1
 
 
 def test_the_second_reply_overtakes_the_first(live: Live) -> None:

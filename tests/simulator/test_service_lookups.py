@@ -155,6 +155,18 @@ def test_a_superseded_number_has_no_record_or_that_of_the_new_number():
     assert answer_of(found).records[0].record.subjects[0].nhs_number == REPLACEMENT
 
 
+def test_an_access_that_is_led_on_to_the_new_number_is_one_of_the_new_number():
+    register = MemoryRegister()
+    register.take(upload(record(subjects=[child(REPLACEMENT, "India", born="2014-04-04")])))
+    follow = settings(query={"superseded_number": "follow"})
+    led_on = ask(register, "A", 1, number=SUPERSEDED, choices=follow)
+    assert [n.access.nhs_number for n in led_on.notices] == [REPLACEMENT]
+    assert listed(ask(register, "B", 2, NOW + MOMENT, number=REPLACEMENT)) == ["B", "A"]
+    assert listed(ask(register, "A", 3, NOW + 2 * MOMENT, number=REPLACEMENT)) == ["B", "A"]
+    again = ask(register, "A", 1, number=SUPERSEDED, choices=follow)
+    assert listed(again) == ["B", "A"] and again.notices == ()
+
+
 def test_a_number_that_was_retired_without_another_has_no_record(register):
     register.persons[ALPHA] = replace(register.persons[ALPHA], inactive=True)
     assert isinstance(register.ask().reply, NoRecord)

@@ -163,6 +163,17 @@ def test_an_access_is_told_at_once(node, tmp_path):
     assert notification.startswith("CPIS_ASN_") and decode_access_notification(body).total == 1
 
 
+def test_what_a_total_counts_is_a_setting(tmp_path):
+    with running(tmp_path, settings(notify={"total_counts": "files"})) as node:
+        share(tmp_path)
+        node.hold_notifications(HoldNotifications(held=True))
+        for event in range(1, 4):
+            node.answer(query(event=event))
+        node.flush_notifications(Nothing())
+        name = wait_for_responses(tmp_path, 2)[0]
+        assert decode_access_notification((tmp_path / "drop/Z99/response" / name).read_bytes()).total == 1
+
+
 def test_held_notifications_go_out_as_one_file_when_flushed(node, tmp_path):
     share(tmp_path)
     node.hold_notifications(HoldNotifications(held=True))
@@ -329,7 +340,7 @@ def test_explain_tells_plain_facts(node, tmp_path):
     node.answer(query(CHARLIE))
     held = node.explain(Explain(nhs_number=CHARLIE))
     assert held.person is not None and held.person.given == "Charlie"
-    assert (held.records, [a["found"] for a in held.accesses]) == ([], [0])
+    assert (held.records, [a.found for a in held.accesses]) == ([], [False])
 
 
 def test_files_for_an_authority_that_is_registered_no_more_keep_nobody_waiting(node, tmp_path):

@@ -270,6 +270,12 @@ def test_another_authoritys_code_is_refused_and_the_answer_goes_to_the_folders_o
     assert register.held == {}
 
 
+def test_what_is_shared_under_the_own_code_in_lower_case_is_still_notified_to_the_registered_one():
+    register = MemoryRegister()
+    register.take(upload(sender=replace(Z99.organisation(), ods_code="z99")))
+    assert [n.recipient.ods_code for n in register.ask().notices] == ["Z99"]
+
+
 def test_another_authoritys_code_can_be_accepted():
     chosen = settings(upload={"foreign_sender": "accept"})
     assert told(MemoryRegister().take(upload(), authority=Z98, choices=chosen).acknowledgement)[0] == "CPF02"
@@ -397,3 +403,68 @@ def test_acknowledgements_fit_the_official_schema_and_read_back_the_same(file):
     body = encode_acknowledgement(answer)
     assert decode_acknowledgement(body) == replace(answer, creation_time=datetime(2026, 1, 6, 10, 15, tzinfo=UTC))
     assert schema_errors(MessageKind.ACKNOWLEDGEMENT, body) == []
+
+
+def _without(part: str) -> bytes:
+    """A file of two records, in the first of which (or in the header) a part is missing."""
+    body = encode_upload(upload(record(plan(start="2025-11-02")), record(plan(start="2025-11-03"))))
+    assert part.encode() in body, part
+    return body.replace(part.encode(), b"", 1)
+
+
+@pytest.mark.parametrize(
+    ("part", "detail"),
+    [
+        # Whatever is wrong with a contentId is a breach of the rule about it.
+        (
+            '<npfitlc:contentId root="2.16.840.1.113883.2.1.3.2.4.18.16"'
+            ' extension="COCT_TP146101GB01#CPPInformation"/>',
+            "CPRD02",
+        ),
+        ('<id root="2.16.840.1.113883.2.1.4.1" extension="9990001014"/>', "CPRD01"),
+        ('<component><cPPStartDate><value value="202511020000"/></cPPStartDate></component>', "CPRD01"),
+        ('<birthTime value="20170314"/>', "CPRD01"),
+    ],
+    ids=["plan type", "NHS number", "start date", "birth date"],
+)
+def test_a_record_without_a_part_that_it_must_have_fails_and_the_other_is_stored(part, detail):
+    register = MemoryRegister()
+    answer = register.take(_without(part)).acknowledgement
+    assert told(answer) == ("CPF03", 1, 1, ["CPR07"])
+    assert [d.code for d in answer.results[0].detail] == [detail]
+    assert [e.plan.start.day for e in register.holdings(ALPHA)[0].entries] == [3]
+
+
+@pytest.mark.parametrize(
+    ("part", "file_id"),
+    [
+        ('<id extension="42"/>', "-1"),
+        ('<id root="2.16.840.1.113883.2.1.3.2.4.19.1" extension="Z99"/>', "42"),
+        ("<name>EXAMPLETON TEST COUNCIL</name>", "42"),
+    ],
+    ids=["file id", "authority id", "authority name"],
+)
+def test_a_file_without_a_part_that_its_header_must_have_fails_as_a_whole(part, file_id):
+    register = MemoryRegister()
+    answer = register.take(_without(part)).acknowledgement
+    assert (told(answer), answer.file_id) == (("CPF01", 0, 0, []), file_id)
+    assert register.held == {}
+
+
+def test_the_same_file_again_under_a_new_id_changes_nothing_that_an_answer_shows():
+    register = MemoryRegister()
+    for file_id in ("42", "43"):
+        assert (
+            told(register.take(upload(record(plan(end="2026-01-02")), file_id=file_id)).acknowledgement)[0] == "CPF02"
+        )
+    reply = register.ask().reply
+    assert [p.end for r in reply.answer.records for p in r.record.plans] == [datetime(2026, 1, 2)]
+
+
+def test_an_unborn_childs_plan_needs_an_end_and_a_childs_does_not():
+    unborn = record(plan(PlanType.UNBORN, end="2026-05-20"), subjects=[mother()])
+    body = encode_upload(upload(unborn, record()))
+    end = b'<component1><uCPEndDate><value value="202605200000"/></uCPEndDate></component1>'
+    assert body.count(end) == 1
+    answer = MemoryRegister().take(body.replace(end, b"")).acknowledgement
+    assert told(answer) == ("CPF03", 1, 1, ["CPR07"])

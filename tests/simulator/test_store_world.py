@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,6 +35,7 @@ from tests.simulator.service_examples import (
     query,
     record,
 )
+from tests.simulator.stores import KINDS, change, store_url
 
 DEVICE = DeviceAuthor(
     "999999000101",
@@ -59,9 +59,15 @@ def row(ods_code: str, holding: Holding) -> tuple[str, str, str]:
     return holding.nhs_number, ods_code, rows.write_holding(holding)
 
 
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with store_url(request.param, tmp_path) as address:
+        yield address
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(f"sqlite:///{tmp_path / 'world.db'}", people=TEST_PEOPLE)
+def world(url: str) -> Iterator[World]:
+    made = World(url, people=TEST_PEOPLE)
     yield made
     made.close()
 
@@ -69,7 +75,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_people_come_back_as_they_were(world):
     person = Person(
         BRAVO, PersonName("Bravo", "Testcase"), date(2012, 9, 20), (PersonName("B", "Formerly"),),
-        sensitive=True, inactive=True, superseded_by=ALPHA,
+        sensitive=True, inactive=True, superseded_by=ALPHA, adopted=True, died=date(2026, 1, 5),
     )  # fmt: skip
     with world.write() as session:
         session.put_people([person])
@@ -142,11 +148,11 @@ def test_the_store_and_the_register_in_memory_answer_the_same(world):
 def test_file_ids_are_counted_by_what_was_processed(world):
     with world.write() as session:
         for file_id, standing in [("9", "processed"), ("10", "processed"), ("99", "unavailable"), ("x", "processed")]:
-            session.put_file("Z99", file_id, standing)
+            session.put_file("Z99", file_id, standing, f"up{file_id}.xml", NOW)
         assert session.last_file_number("Z99") == 10
         assert session.last_file_number("Z98") is None
         assert [session.standing_of_file("Z99", i) for i in ("9", "99", "8")] == ["processed", "unavailable", None]
-        session.put_file("Z99", "99", "processed")
+        session.put_file("Z99", "99", "processed", "up99.xml", NOW)
         assert session.last_file_number("Z99") == 99
 
 
@@ -169,10 +175,10 @@ def test_whatever_could_change_a_judgement_raises_the_epoch(world):
         lambda s: s.set_pds(available=False),
         lambda s: s.put_people(TEST_PEOPLE[:1]),
     ]
-    for change in changes:
+    for changing in changes:
         before = epoch()
         with world.write() as session:
-            change(session)
+            changing(session)
         assert epoch() > before
     before = epoch()
     world.reset(timedelta(0))
@@ -183,7 +189,7 @@ def test_a_reset_leaves_the_test_people_and_nothing_else(world):
     with world.write() as session:
         session.put_people([Person(BRAVO, PersonName("Bravo", "Testcase"), date(2012, 9, 20))])
         session.put_holdings([row("Z99", HOLDING)])
-        session.put_file("Z99", "42", "processed")
+        session.put_file("Z99", "42", "processed", "up42.xml", NOW)
         session.add_delivery("D", "Z99", "kind", "name", b"body")
         session.add_claim("C", "Z99", "name", "archive", NOW)
         session.set_silent("Z99", silent=True)
@@ -233,26 +239,93 @@ def test_threads_and_worlds_share_a_store_without_losing_anything(world):
     second.close()
 
 
-def test_a_store_of_another_version_is_refused(tmp_path):
-    url = f"sqlite:///{tmp_path / 'world.db'}"
+def test_a_store_of_another_version_is_refused(url):
     World(url).close()
-    with sqlite3.connect(tmp_path / "world.db") as database:
-        database.execute("UPDATE meta SET value = '0'")
-    with pytest.raises(ConfigError, match=r"another version .*expected 2, found 0.*remove this one"):
+    change(url, "UPDATE meta SET value = '0'")
+    with pytest.raises(ConfigError, match=r"another version .*expected 3, found 0.*remove this one"):
         World(url)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:////no/such/folder/w.db", "nonsense"])
-def test_a_store_that_cannot_be_shared_or_opened_is_refused(url):
+@pytest.mark.parametrize(
+    "address",
+    ["sqlite://", "mysql://localhost/any", "sqlite:///:memory:", "sqlite:////no/such/folder/w.db", "nonsense"],
+)
+def test_a_store_that_cannot_be_shared_or_opened_is_refused(address):
     with pytest.raises(ConfigError):
-        World(url)
+        World(address)
 
 
-def test_a_failing_database_is_told_in_words_without_values(world, tmp_path):
-    with sqlite3.connect(tmp_path / "world.db") as database:
-        database.execute("DROP TABLE queries")
+def test_a_password_is_in_no_message():
+    with pytest.raises(ConfigError, match=r"The store cannot be opened .*cpis:\*\*\*@127") as caught:
+        World("postgresql://cpis:open-sesame@127.0.0.1:9/any")
+    assert "open-sesame" not in str(caught.value)
+
+
+def test_a_reader_sees_one_picture_of_the_world_all_along(world):
+    with world.read() as reading:
+        assert reading.holdings(ALPHA) == []
+        with world.write() as writing:
+            writing.put_holdings([row("Z99", HOLDING)])
+            writing.put_file("Z99", "42", "processed", "up42.xml", NOW)
+        assert reading.holdings(ALPHA) == [] and reading.last_file_number("Z99") is None
+    with world.read() as reading:
+        assert reading.holdings(ALPHA) == [HOLDING] and reading.last_file_number("Z99") == 42
+
+
+def test_several_may_open_a_new_store_at_once(url):
+    opened: list[World] = []
+    threads = [threading.Thread(target=lambda: opened.append(World(url, people=TEST_PEOPLE))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    with opened[0].read() as session:
+        assert session.people([ALPHA]).keys() == {ALPHA}
+    for one in opened:
+        one.close()
+
+
+def test_changes_of_people_wait_in_the_order_of_their_instants(world):
+    first, second = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    with world.write() as session:
+        session.schedule([(second, "c"), (first, "a"), (first, "b")])
+        assert session.state().due == first and session.next_change() == first
+        assert session.waiting_changes("a") == [(first, "a")]
+        assert session.take_changes(first) == ["a", "b"]
+        assert session.next_change() == second
+    world.reset(timedelta(0))
+    with world.read() as session:
+        assert session.next_change() is None and session.state().due is None
+
+
+def test_what_authorities_were_told_is_kept_with_its_file(world):
+    with world.write() as session:
+        session.add_delivery("D1", "Z99", "access-notification", "a.xml", b"one")
+        session.add_told(ALPHA, "Z99", "access-notification", NOW, "42", "EVENT", "D1")
+        (before,) = session.told(ALPHA)
+        session.mark_delivered(["D1"])
+        (after,) = session.told(ALPHA)
+        assert (before.is_delivered, after.is_delivered, after.name, after.at) == (False, True, "a.xml", NOW)
+        assert session.told(BRAVO) == []
+
+
+def test_queries_come_back_as_they_were_kept(world):
+    kept = [
+        StoredQuery(query(event=1, unscheduled=False).query, NOW, "user:1", found=True, listed=False),
+        StoredQuery(query(event=2, author=DEVICE, unscheduled=True).query, NOW, "asid:1", found=True, listed=True),
+    ]
+    with world.write() as session:
+        for one in kept:
+            session.add_query(one)
+    with world.read() as session:
+        assert session.stored_queries(ALPHA) == kept
+
+
+def test_a_failing_database_is_told_in_words_without_values(world):
+    change(world.url, "DROP TABLE queries")
     with (
-        pytest.raises(HarnessError, match=r"The store does not work .*no such table") as caught,
+        pytest.raises(HarnessError, match=r"The store does not work .*(no such table|does not exist)") as caught,
         world.write() as session,
     ):
         session.add_query(StoredQuery(query().query, NOW.astimezone(UTC), "k", found=True, listed=True))

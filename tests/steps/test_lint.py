@@ -12,6 +12,8 @@ from cpis_steps.features import feature_files, suite_folder
 from cpis_steps.lint import lint_files
 from tests.steps.writing import GOOD, write_feature
 
+HINT = "; tags of your own begin with @own-"
+
 
 def problems(folder: Path, text: str) -> list[str]:
     return lint_files([write_feature(folder, text)])
@@ -51,12 +53,12 @@ def test_two_scenarios_of_one_name_are_told_because_one_would_never_be_played(tm
 @pytest.mark.parametrize(
     ("tags", "problem"),
     [
-        ("@lookups", "unknown tag @lookups"),
+        ("@lookups", f"unknown tag @lookups{HINT}"),
         ("@LK-99", "@LK-99 is no catalogue test"),
         ("@CPIS-QRY-999", "@CPIS-QRY-999 is no requirement"),
         ("@LK-01 @LK-02", "more than one catalogue test: LK-01, LK-02"),
-        ("@file_drop", "unknown tag @file_drop"),
-        ("@weather-hail", "unknown tag @weather-hail"),
+        ("@file_drop", f"unknown tag @file_drop{HINT}"),
+        ("@weather-hail", f"unknown tag @weather-hail{HINT}"),
     ],
 )
 def test_a_wrong_tag_is_told(tmp_path: Path, tags: str, problem: str) -> None:

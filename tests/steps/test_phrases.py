@@ -83,6 +83,32 @@ def test_words_find_phrases_wherever_they_stand() -> None:
     assert "When  <setting> looks the <who> up\n" in shown.output
 
 
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        # What may be left out, what a part may be, what it means, and who a setting is.
+        ("answer holds", "Then  the answer[s] hold[s] (the <who>'s plan|both plans)"),
+        ("looks mother up", "When  <setting> looks the <who> up"),
+        ("mother unborn plan due", "Given an unborn child with a plan"),
+        ("midwife", "When  <setting> looks the <who> up"),
+    ],
+)
+def test_words_are_looked_for_in_all_that_a_step_can_be(words: str, phrase: str) -> None:
+    shown = CliRunner().invoke(app, ["steps", *words.split()])
+    assert f"{phrase}\n" in shown.output
+
+
+def test_what_a_part_may_be_is_shown_with_the_phrase() -> None:
+    shown = CliRunner().invoke(app, ["steps", "looks the", "mother"])
+    assert "<who>: child, mother, person, girl, baby." in shown.output
+    assert "maternity unit (maternity, midwifery unit, midwife)" in shown.output
+
+
+def test_the_nearest_can_stand_where_the_slip_stood() -> None:
+    near = nearest("the midwife sees the unborn child's plan", keyword="Then")
+    assert set(near) <= {p.text for p in phrases() if p.keyword == "Then"}
+
+
 def test_words_that_no_phrase_has_give_exit_1() -> None:
     shown = CliRunner().invoke(app, ["steps", "elephant"])
     assert shown.exit_code == 1

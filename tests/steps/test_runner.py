@@ -67,7 +67,9 @@ def test_a_selection_is_named_in_the_plan(tmp_path: Path) -> None:
 
 def test_check_finds_what_lint_finds(tmp_path: Path) -> None:
     own = write_feature(tmp_path, GOOD.replace("@lookup", "@lookups"))
-    assert check_features(request(tmp_path, features=(own,))) == ["lookup/own.feature:4: unknown tag @lookups"]
+    assert check_features(request(tmp_path, features=(own,))) == [
+        "lookup/own.feature:4: unknown tag @lookups; tags of your own begin with @own-"
+    ]
 
 
 def test_scenarios_of_which_nothing_was_recorded_are_the_harness_s_fault_and_nothing_is_shown(tmp_path: Path) -> None:

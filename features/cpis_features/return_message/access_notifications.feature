@@ -136,12 +136,17 @@ Feature: An access reaches the right child's file and the right people
       And no event is on the second child's file
 
     @NT-24 @CPIS-NTF-010
-    Scenario: An access to one twin is on that twin's file
+    Scenario Outline: An access to one twin is on that twin's file
       Given twins on child protection plans
-      When the service delivers an access to the first twin
+      When the service delivers an access to the <one> twin
       And the service delivers an access to a marker child afterwards
-      Then the access is on the first twin's file once, with who, where and when
-      And no event is on the second twin's file
+      Then the access is on the <one> twin's file once, with who, where and when
+      And no event is on the <other> twin's file
+
+      Examples: whichever was recorded first
+        | one    | other  |
+        | first  | second |
+        | second | first  |
 
   Rule: The people responsible at that moment are alerted
 

@@ -132,7 +132,7 @@ def _alerts_of(alert: dict[str, Any], access: Access) -> bool:
     return access["worker"] in str(alert.get("text") or "")
 
 
-@check("not-alerted", judges="authority", requirements=("CPIS-NTF-017",), witness="product")
+@check("not-alerted", judges="authority", requirements=("CPIS-NTF-017", "CPIS-IG-010"), witness="product")
 def not_alerted(evidence: Evidence, *, recipients: list[str], marker_event: str) -> Judgement:
     """None of these workers or teams has a new alert of an access, after a later access came through."""
     fence = marker_seen(evidence, marker_event)

@@ -120,6 +120,10 @@ def no_file(evidence: Evidence, authority: str, what: str) -> Judgement:
         return undecided("not-reached", f"{what}; it was never asked to export", probe)
     if asked[-1].headers.get("status") == "unreachable":
         return undecided("not-reached", f"{what}; its driver could not be reached", asked[-1].seq)
+    if asked[-1].headers.get("status") == "failed":
+        # Whether the product or what stands between it and us broke down, nobody can tell from here.
+        why = (evidence.json(asked[-1]) or {}).get("reason") or "no reason given"
+        return undecided("not-reached", f"{what}; its driver failed to export: {why}", asked[-1].seq)
     if folder.get("taken") == 0 and _said_to_be_made(evidence, asked[-1]):
         # It may write its files elsewhere, and then all of them; one that came would have shown that it does not.
         why = f"{what}; the product says that it made a file, and none has ever come to {folder.get('upload')}"
@@ -260,18 +264,24 @@ def last_answer(
 def new_items(evidence: Evidence, operation: str) -> tuple[Record, list[dict[str, Any]]] | None:
     """The items of the last answer to an operation, without those that stood there before the scenario's first step.
 
-    A product that cannot be emptied still shows what earlier scenarios, or other people, left there.
+    A product that cannot be emptied still shows what earlier scenarios, or other people, left there; of several
+    authorities each has a list of its own.
     """
-    found = last_answer(evidence, operation)
-    if found is None:
+    exchanges = answered(evidence, operation)
+    if not exchanges:
         return None
+    last, asked, answer = exchanges[-1]
     begun = next((r.seq for r in evidence.on(MARK, event="step")), 0)
-    before = [answer.get("items", []) for record, _, answer in answered(evidence, operation) if record.seq < begun]
-    items = list(found[1])
+    before = [
+        earlier.get("items", [])
+        for record, request, earlier in exchanges
+        if record.seq < begun and request.get("authority") == asked.get("authority")
+    ]
+    items = list(answer.get("items", [answer]))
     for old in before[-1] if before else ():
         if old in items:
             items.remove(old)
-    return found[0], items
+    return last, items
 
 
 def same_instant(text: object, expected: datetime | str) -> bool:

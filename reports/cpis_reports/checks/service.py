@@ -77,6 +77,28 @@ def acknowledged_once(
     return passed("wire", file.record, record)
 
 
+@check("acknowledged-where-sent", judges="service", requirements=("CPIS-ACK-001", "CPIS-IG-010"), witness="wire")
+def acknowledged_where_sent(evidence: Evidence, *, authorities: list[str]) -> Judgement:
+    """Every acknowledgement is in the folder of the authority that sent the file it names, and addressed to it."""
+    sent = {a: {f.upload.file_id: f.record for f in uploads(evidence, a) if f.upload} for a in authorities}
+    where: list[Record] = []
+    silent = []
+    for authority in authorities:
+        others = {file_id for other in authorities if other != authority for file_id in sent[other]}
+        # A file that was sent before the scenario began may be answered in it.
+        foreign = others - sent[authority].keys()
+        answered = acknowledgements(evidence, authority)
+        for record, reply in answered:
+            if reply.receiver.ods_code != authority or reply.file_id in foreign:
+                about = f"file {reply.file_id} of {reply.receiver.ods_code}"
+                return failed("wire", f"an acknowledgement of {about} is with {authority}", record)
+        silent += [] if answered else [authority]
+        where += [*sent[authority].values(), *(record for record, _ in answered)]
+    if silent:
+        return undecided("not-reached", f"no file of {silent[0]} was acknowledged", *where)
+    return passed("wire", *where)
+
+
 @check(
     "answer-holds",
     judges="service",
@@ -162,7 +184,12 @@ def access_notified(
     return passed("wire", *where)
 
 
-@check("access-not-notified", judges="service", requirements=("CPIS-NTF-002", "CPIS-NTF-003"), witness="wire")
+@check(
+    "access-not-notified",
+    judges="service",
+    requirements=("CPIS-NTF-002", "CPIS-NTF-003", "CPIS-IG-010"),
+    witness="wire",
+)
 def access_not_notified(
     evidence: Evidence, *, authority: str, nhs_number: str, event_ids: list[str], marker_event: str
 ) -> Judgement:

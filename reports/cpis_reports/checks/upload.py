@@ -198,7 +198,7 @@ def subject_in_file(
     judges="authority",
     requirements=(
         *("CPIS-DAT-002", "CPIS-UPL-007", "CPIS-UPL-018", "CPIS-DAT-029", "CPIS-INA-003", "CPIS-ACK-012"),
-        "CPIS-DAT-031",
+        *("CPIS-DAT-031", "CPIS-IG-010"),
     ),
     witness="wire",
 )

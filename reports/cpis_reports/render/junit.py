@@ -30,6 +30,8 @@ def render_junit(results: Results) -> str:
             ("claim", results.summary.claim),
         ):
             ElementTree.SubElement(properties, "property", name=name, value=value)
+        if scenarios[0].own:
+            ElementTree.SubElement(properties, "property", name="own", value="true")
         for scenario in scenarios:
             _case(suite, scenario, mask)
     _count(root, results.scenarios)

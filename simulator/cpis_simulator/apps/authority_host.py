@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.other_children import add_other_children
+from cpis_simulator.authority.population import Population, add_population
 from cpis_simulator.authority.state import OFFICE, State
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.codecs.upload import encode_upload
@@ -73,6 +74,7 @@ class AuthorityHost:
         drop: Root of the drop folders.
         state: File of the store.
         other_children: How many children the system has held and shared for long.
+        population: The children of a whole area, held and shared for long, too.
         files: Settings of the drop folder.
 
     Raises:
@@ -87,6 +89,7 @@ class AuthorityHost:
         state: Path,
         kind: type[CaseSystem] = CaseSystem,
         other_children: int = 0,
+        population: Population | None = None,
         files: FilesSettings | None = None,
     ) -> None:
         """Load what is remembered and put leftovers in order."""
@@ -94,12 +97,14 @@ class AuthorityHost:
         self._kind = kind
         self._files = files or FilesSettings()
         self._other_children = other_children
+        self._population = population
         self._state_file = state
         self._lock = threading.RLock()
         self._offset = timedelta()
         self.places = Places.of(drop, configuration.ods, state, self._files)
         self._make_folders()
         self._store = EntryStore(state, State, "authority")
+        self._beside: tuple[AuthorityHost, ...] = ()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._watch = FolderWatch(
@@ -123,6 +128,17 @@ class AuthorityHost:
                 found=error.strerror or str(error),
                 mend="Give this user the right to write there, or name another folder with --drop or --state.",
             ) from error
+
+    def serve_beside(self, *others: AuthorityHost) -> None:
+        """Be one of several authorities of a product."""
+        self._beside = others
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """Have the systems know each other; one that was loaded anew is another one."""
+        self._system.neighbours = tuple(other._system for other in self._beside)
+        for other in self._beside:
+            other._system.neighbours = tuple(o._system for o in other._beside)
 
     # Time.
 
@@ -300,7 +316,10 @@ class AuthorityHost:
         if system.office.exported is None:
             system.start_schedule(now=self.now())
             add_other_children(system, self._other_children, now=self.now())
+            if self._population is not None:
+                add_population(system, self._population, now=self.now())
         self._store.save(system.state)
+        self._introduce()
 
     def _deliver_leftovers(self) -> None:
         """After a crash: a file that is remembered goes out, one that is not was never made."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from typing import Any, Final
 
 from cpis_simulator import driving
 from cpis_simulator.apps.authority_host import AuthorityHost
 from cpis_simulator.apps.operations import offered
-from cpis_simulator.driving import Nothing
+from cpis_simulator.driving import Nothing, OfAuthority
+from cpis_simulator.errors import ProtocolError
 
 PRODUCT: Final = "Bundled local-authority system"
 
@@ -17,16 +19,16 @@ class AuthorityDriver:
     """Operations of `driving.AUTHORITY_OPERATIONS`, for `operations_app`.
 
     Args:
-        host: Of the system.
+        hosts: The system of each authority that is served; the first is meant where a request names none.
         withheld: Operations that are not offered, as in a product that lacks them.
         faults: Names of seeded faults, told in the version.
     """
 
     def __init__(
-        self, host: AuthorityHost, *, withheld: frozenset[str] = frozenset(), faults: tuple[str, ...] = ()
+        self, *hosts: AuthorityHost, withheld: frozenset[str] = frozenset(), faults: tuple[str, ...] = ()
     ) -> None:
         """Nothing happens yet."""
-        self._host = host
+        self._hosts: Sequence[AuthorityHost] = hosts
         self._withheld = withheld
         self._faults = faults
 
@@ -38,128 +40,162 @@ class AuthorityDriver:
 
     def version(self, _: Nothing) -> driving.Version:
         """What the product is; the telephones are those it is configured with now."""
-        configuration = self._host.configuration
-        office = self._host.event(lambda system, now: system.office)
+        first = self._hosts[0].configuration
         number = installed_version("cpis-harness")
         return driving.Version(
             product=PRODUCT,
             version=f"{number} with faults {', '.join(self._faults)}" if self._faults else number,
             role="authority",
             operations=offered("authority", self),
-            authorities=[
-                driving.AuthorityIdentity(
-                    ods=configuration.ods,
-                    name=configuration.name,
-                    telephone_office=office.telephone_office,
-                    telephone_emergency=office.telephone_emergency,
-                )
-            ],
-            now=self._host.now(),
-            triage_point=configuration.triage_point,
-            out_of_hours=configuration.out_of_hours,
-            alert_role=configuration.alert_role,
+            authorities=[_identity(host) for host in self._hosts],
+            now=self._hosts[0].now(),
+            triage_point=first.triage_point,
+            out_of_hours=first.out_of_hours,
+            alert_role=first.alert_role,
         )
+
+    # Whose it is.
+
+    def _host(self, authority: str | None) -> AuthorityHost:
+        """The system of an authority; of the first where none is named.
+
+        Raises:
+            ProtocolError: Another one is meant.
+        """
+        for host in self._hosts:
+            if authority in (None, host.configuration.ods):
+                return host
+        served = ", ".join(host.configuration.ods for host in self._hosts)
+        raise ProtocolError("This system serves another authority", expected=served, found=authority)
+
+    def _holding(self, reference: str) -> AuthorityHost:
+        """The system that gave a reference; what nobody gave, the first refuses."""
+        marked = (h for h in self._hosts[1:] if reference.startswith(h.configuration.references))
+        return next(marked, self._hosts[0])
 
     # Set-up.
 
     def reset(self, _: Nothing) -> Nothing:
         """Forget every child, file and message."""
-        self._host.reset()
+        for host in self._hosts:
+            host.reset()
         return Nothing()
 
     def set_clock(self, asked: driving.SetClock) -> Nothing:
         """Move the clock."""
-        self._host.set_clock(asked.instant)
+        for host in self._hosts:
+            host.set_clock(asked.instant)
         return Nothing()
 
     def restart(self, _: Nothing) -> Nothing:
         """Begin again from the store."""
-        self._host.restart()
+        for host in self._hosts:
+            host.restart()
         return Nothing()
 
     # Casework.
 
     def record_child(self, asked: driving.ChildDetails) -> driving.ChildReference:
         """Open a file on a person."""
-        return driving.ChildReference(child_id=self._host.event(lambda system, now: system.record_child(asked)))
+        host = self._host(asked.authority)
+        return driving.ChildReference(child_id=host.event(lambda system, now: system.record_child(asked)))
 
     def record_plan(self, asked: driving.PlanDetails) -> driving.PlanReference:
         """Open a plan."""
-        return driving.PlanReference(plan_id=self._host.event(lambda system, now: system.record_plan(asked, now=now)))
+        host = self._holding(asked.child_id)
+        return driving.PlanReference(plan_id=host.event(lambda system, now: system.record_plan(asked, now=now)))
 
     def end_plan(self, asked: driving.EndPlan) -> Nothing:
         """End a plan."""
-        self._host.event(lambda system, now: system.end_plan(asked.plan_id, asked.end, now=now))
+        self._holding(asked.plan_id).event(lambda system, now: system.end_plan(asked.plan_id, asked.end, now=now))
         return Nothing()
 
     def delete_plan(self, asked: driving.DeletePlan) -> Nothing:
         """Withdraw a plan that was entered in error."""
-        self._host.event(lambda system, now: system.delete_plan(asked.plan_id, asked.on, now=now))
+        self._holding(asked.plan_id).event(lambda system, now: system.delete_plan(asked.plan_id, asked.on, now=now))
         return Nothing()
 
     def change_child(self, asked: driving.ChangeChild) -> Nothing:
         """Correct details."""
-        self._host.event(lambda system, now: system.change_child(asked, now=now))
+        self._holding(asked.child_id).event(lambda system, now: system.change_child(asked, now=now))
         return Nothing()
 
     def change_authority(self, asked: driving.ChangeAuthority) -> Nothing:
         """Change telephones."""
-        self._host.event(lambda system, now: system.change_authority(asked))
+        self._host(asked.ods).event(lambda system, now: system.change_authority(asked))
         return Nothing()
 
     def allocate(self, asked: driving.Allocate) -> Nothing:
         """Make a worker and team responsible."""
-        self._host.event(lambda system, now: system.allocate(asked.child_id, asked.worker, asked.team))
+        host = self._holding(asked.child_id)
+        host.event(lambda system, now: system.allocate(asked.child_id, asked.worker, asked.team))
         return Nothing()
 
     def close_case(self, asked: driving.CloseCase) -> Nothing:
         """Close a case."""
-        self._host.event(lambda system, now: system.close_case(asked.child_id, asked.on))
+        self._holding(asked.child_id).event(lambda system, now: system.close_case(asked.child_id, asked.on))
         return Nothing()
 
     # Files.
 
     def force(self, asked: driving.ChildReference) -> Nothing:
         """Force a child into the next file."""
-        self._host.event(lambda system, now: system.force(asked.child_id))
+        self._holding(asked.child_id).event(lambda system, now: system.force(asked.child_id))
         return Nothing()
 
-    def export(self, _: Nothing) -> driving.Export:
+    def export(self, asked: OfAuthority) -> driving.Export:
         """Make the next file."""
-        return self._host.export()
+        return self._host(asked.authority).export()
 
     def collect(self, _: Nothing) -> Nothing:
-        """Read the receiving folder."""
-        self._host.collect()
+        """Read the receiving folders."""
+        for host in self._hosts:
+            host.collect()
         return Nothing()
 
     # What people see.
 
-    def held_back(self, _: Nothing) -> driving.HeldBackList:
+    def held_back(self, asked: OfAuthority) -> driving.HeldBackList:
         """Children that could not be sent."""
-        return driving.HeldBackList(items=self._host.event(lambda system, now: system.held_back(now=now)))
+        host = self._host(asked.authority)
+        return driving.HeldBackList(items=host.event(lambda system, now: system.held_back(now=now)))
 
-    def files(self, _: Nothing) -> driving.FileList:
+    def files(self, asked: OfAuthority) -> driving.FileList:
         """Exported files."""
-        items = self._host.event(lambda system, now: [file.shown() for file in system.state.files])
-        return driving.FileList(items=items)
+        host = self._host(asked.authority)
+        return driving.FileList(items=host.event(lambda system, now: [file.shown() for file in system.state.files]))
 
-    def work_list(self, _: Nothing) -> driving.WorkList:
+    def work_list(self, asked: OfAuthority) -> driving.WorkList:
         """Failed records."""
-        return driving.WorkList(items=self._host.event(lambda system, now: [task.item for task in system.state.tasks]))
+        host = self._host(asked.authority)
+        return driving.WorkList(items=host.event(lambda system, now: [task.item for task in system.state.tasks]))
 
-    def alerts(self, _: Nothing) -> driving.AlertList:
+    def alerts(self, asked: OfAuthority) -> driving.AlertList:
         """Alerts and tasks."""
-        return driving.AlertList(items=self._host.event(lambda system, now: list(system.state.alerts)))
+        host = self._host(asked.authority)
+        return driving.AlertList(items=host.event(lambda system, now: list(system.state.alerts)))
 
     def case_events(self, asked: driving.ChildReference) -> driving.CaseEvents:
         """Accesses on a child's file."""
-        return driving.CaseEvents(items=self._host.event(lambda system, now: system.events_of(asked.child_id)))
+        host = self._holding(asked.child_id)
+        return driving.CaseEvents(items=host.event(lambda system, now: system.events_of(asked.child_id)))
 
-    def exceptions(self, _: Nothing) -> driving.ExceptionList:
+    def exceptions(self, asked: OfAuthority) -> driving.ExceptionList:
         """What could not be filed."""
-        return driving.ExceptionList(items=self._host.event(lambda system, now: list(system.state.exceptions)))
+        host = self._host(asked.authority)
+        return driving.ExceptionList(items=host.event(lambda system, now: list(system.state.exceptions)))
 
     def child_status(self, asked: driving.ChildReference) -> driving.ChildStatus:
         """What a data worker sees of a child."""
-        return self._host.event(lambda system, now: system.child_status(asked.child_id))
+        return self._holding(asked.child_id).event(lambda system, now: system.child_status(asked.child_id))
+
+
+def _identity(host: AuthorityHost) -> driving.AuthorityIdentity:
+    """Who an authority is, with the telephones that are keyed now."""
+    office = host.event(lambda system, now: system.office)
+    return driving.AuthorityIdentity(
+        ods=host.configuration.ods,
+        name=host.configuration.name,
+        telephone_office=office.telephone_office,
+        telephone_emergency=office.telephone_emergency,
+    )

@@ -244,7 +244,7 @@ class Claims:
                 session.learn_people(spool.learned())
                 session.put_holdings(spool.holding_rows(ods))
             if outcome.standing is not Standing.REJECTED:
-                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing)
+                session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing, name, now)
             session.add_claim(claim.claim_id, ods, name, _destination(outcome), self._real_now())
             session.add_delivery(delivery, ods, MessageKind.ACKNOWLEDGEMENT, response_name(name, now), body)
             crash_point("inside-commit")

@@ -146,7 +146,7 @@ class Delivery:
             staged.append(OutboxRow(row.seq, row.delivery, row.authority, row.kind, name, row.body, "staged"))
         if staged:
             crash_point("after-stage")
-            with self._world.write(durable=True) as session:
+            with self._world.write(durable=True, alone=False) as session:
                 session.mark_staged(names)
         return staged
 
@@ -186,7 +186,7 @@ class Delivery:
             LOG.info("event=delivered kind=%s authority=%s name=%r", row.kind, row.authority, row.name)
             done.append(row.delivery)
         if done:
-            with self._world.write() as session:
+            with self._world.write(alone=False) as session:
                 session.mark_delivered(done)
         return len(done)
 

@@ -112,7 +112,12 @@ class LookUpEndpoint:
         """Nothing is opened."""
         self._service = service
         self._transport = settings.transport
-        self._exchange = Exchange(settings.transport, settings.data, flag=settings.query.access_flag_place)
+        self._exchange = Exchange(
+            settings.transport,
+            settings.data,
+            flag=settings.query.access_flag_place,
+            grouping=settings.response.grouping,
+        )
         self._journal = journal
         self._now = now
         self._ids = ids

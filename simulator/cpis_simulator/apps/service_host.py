@@ -17,6 +17,7 @@ from cpis_simulator.apps.directory_api import BASE_PATH, directory_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint, unread
 from cpis_simulator.apps.identity import new_id, utc_now
 from cpis_simulator.apps.operations import MAX_BODY
+from cpis_simulator.apps.population import read_population
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
@@ -47,6 +48,7 @@ class Places:
     Attributes:
         evidence: None: no evidence is written.
         tls: Of the lookup endpoint; None for plain HTTP.
+        population: A file of people for the demographic service, beside the test people.
     """
 
     drop: Path
@@ -57,6 +59,7 @@ class Places:
     control_port: int = 0
     directory_port: int = 0
     tls: ServerTls | None = None
+    population: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class ServiceHost:
         parties: Care systems of the directory, beside those that are always there.
 
     Raises:
+        ConfigError: The population cannot be used.
         StartError: A port, folder or store cannot be had.
     """
 
@@ -125,6 +129,7 @@ class ServiceHost:
                 journal,
                 new_id,
                 utc_now,
+                population=read_population(places.population) if places.population else None,
                 serves_folders=share.is_first,
                 parties=(*_bundled_parties(settings, places), *parties),
                 tls=_reply_context(places.tls),

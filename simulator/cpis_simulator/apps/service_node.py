@@ -9,7 +9,7 @@ import base64
 import binascii
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,18 +17,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeVar
 
+from cpis_simulator.apps.agenda import Agenda
 from cpis_simulator.apps.file_drop import FileDrop
 from cpis_simulator.apps.operations import OperationRefused, offered
+from cpis_simulator.apps.outgoing import Outgoing
 from cpis_simulator.apps.reply_sender import ReplySender
 from cpis_simulator.apps.world_desk import SetupMemory, WorldDesk
-from cpis_simulator.codecs.access_notification import encode_access_notification
-from cpis_simulator.codecs.inactive_notification import encode_inactive_notification
 from cpis_simulator.directory import Directory, Party, RegisteredAuthority, spine_party
 from cpis_simulator.driving import (
     AuthorityIdentity,
+    Changed,
+    ChangePeople,
     Deliver,
     Delivered,
     Explain,
+    ExplainedNotice,
     Flushed,
     Health,
     Held,
@@ -36,8 +39,9 @@ from cpis_simulator.driving import (
     Nothing,
     PartyList,
     PartyState,
+    PdsChange,
     PdsPerson,
-    PreviousName,
+    Population,
     PutParties,
     PutPeople,
     ReplyList,
@@ -55,21 +59,21 @@ from cpis_simulator.errors import ConfigError
 from cpis_simulator.mailbox.names import notification_name, response_name
 from cpis_simulator.model import QueryMessage, Reply
 from cpis_simulator.nhs_number import is_synthetic, masked
+from cpis_simulator.service.explaining import Known, Source, explain
 from cpis_simulator.service.lookups import look_up
-from cpis_simulator.service.notifications import Notice, access_notifications, inactive_notifications
-from cpis_simulator.service.pds import TEST_PEOPLE, Person, PersonName
+from cpis_simulator.service.pds import TEST_PEOPLE
+from cpis_simulator.service.people import obstacle, person_of
 from cpis_simulator.service.register import Holding
 from cpis_simulator.settings import Settings
 from cpis_simulator.spine.delivery import Standing
 from cpis_simulator.spine.parties import party_of
 from cpis_simulator.spine.weather import kinds_of, resolved
 from cpis_simulator.store.journal import Journal
-from cpis_simulator.store.session import Session
+from cpis_simulator.store.session import Session, ToldRow
 from cpis_simulator.store.world import World
 from cpis_simulator.vocabulary import MessageKind
 
 PRODUCT: Final = "CP-IS harness, mock Spine"
-WINDOW: Final = timedelta(hours=24)
 _DELIVER_S: Final = 10.0
 T = TypeVar("T")
 
@@ -85,6 +89,7 @@ class ServiceNode:
         journal: Where evidence goes, if anywhere.
         ids: Gives upper-case UUIDs, never the same twice.
         real_now: Real time; the world's clock is counted from it.
+        population: People beside the test people, and what happens to them; put there anew at every reset.
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
         parties: The configured part of the directory, without the service itself.
         tls: Our side of TLS where replies go to an `https` address.
@@ -100,6 +105,7 @@ class ServiceNode:
         ids: Callable[[], str],
         real_now: Callable[[], datetime],
         *,
+        population: Population | None = None,
         serves_folders: bool = True,
         parties: Sequence[Party] = (),
         tls: ssl.SSLContext | None = None,
@@ -109,11 +115,26 @@ class ServiceNode:
         self._authorities = {a.ods_code: a for a in authorities}
         self._ids = ids
         self._real_now = real_now
-        window = settings.notify.cadence == "window"
-        self.world = World(store_url, people=TEST_PEOPLE, held=window)
+        populace = population or Population()
+        changes = [(c.at, c.model_dump_json(exclude_none=True)) for c in populace.changes if c.at is not None]
+        if len(changes) != len(populace.changes):
+            raise ConfigError("A change in a population has no instant", mend="Give each change an `at`.")
+        prefix = settings.data.test_number_prefix
+        if strange := [p.nhs_number for p in populace.people if not is_synthetic(p.nhs_number, prefix)]:
+            found = ", ".join(map(masked, strange[:3]))
+            expected = f"numbers beginning with {prefix}, each with its check digit"
+            raise ConfigError("A population holds others than test people", expected=expected, found=found)
+        self.world = World(
+            store_url,
+            people=[*TEST_PEOPLE, *map(person_of, populace.people)],
+            changes=changes,
+            held=settings.notify.cadence == "window",
+        )
+        self._outgoing = Outgoing(settings, self._authorities, ids)
+        self._agenda = Agenda(settings, self._outgoing)
         self.drop = FileDrop(
             drop_root, authorities, self.world, journal, settings,
-            ids=ids, real_now=real_now, also=self._flush_when_due if window else None,
+            ids=ids, real_now=real_now, also=self._run_what_is_due,
         )  # fmt: skip
         self._serves_folders = serves_folders
         self._parties = tuple(parties)
@@ -135,6 +156,11 @@ class ServiceNode:
             StartError: When a folder cannot be used, or another endpoint serves the drop root.
         """
         if self._serves_folders:
+            with self.world.read() as session:
+                is_to_open = self._agenda.is_to_open(session.state())
+            if is_to_open:
+                with self.world.write() as session:
+                    self._agenda.open(session, self._now(session))
             self.drop.start()
         self.sender.start(adopts=adopts_replies)
 
@@ -185,6 +211,8 @@ class ServiceNode:
         Answer, access and notification are one transaction: there is none without the others.
         """
         now = self._now(session)
+        if (due := session.state().due) is not None and due <= now:
+            self._agenda.run(session, now)
         outcome = look_up(message, session, settings=self._settings, now=now, ids=self._ids)
         if outcome.query is not None:
             session.add_query(outcome.query)
@@ -193,19 +221,10 @@ class ServiceNode:
         if session.state().held:
             for waiting in notices:
                 session.add_notice(waiting, now)
+                self._agenda.wait(session, now)
         else:
-            self._send(session, notices, now)
+            self._outgoing.accesses(session, notices, now)
         return outcome.reply, bool(notices)
-
-    def _send(self, session: Session, notices: Sequence[Notice], now: datetime) -> int:
-        """Put notifications into the outbox, one for each authority; how many."""
-        kind = MessageKind.ACCESS_NOTIFICATION
-        made = access_notifications(notices, now=now, ids=self._ids)
-        for notification in made:
-            name = notification_name(kind, now, session.next_counter())
-            body = encode_access_notification(notification)
-            session.add_delivery(self._ids(), notification.recipient.ods_code, kind, name, body)
-        return len(made)
 
     # What a driver can ask.
 
@@ -248,18 +267,23 @@ class ServiceNode:
         """Empty the world and set its clock. Files in the folders stay where they are."""
         with self.drop.pause():
             self.world.reset(self._offset(request.base))
+            with self.world.write() as session:
+                self._agenda.open(session, self._now(session))
+                self._agenda.run(session, self._now(session))
             if self._serves_folders:
                 self.drop.delivery.forget()
         return Nothing()
 
     def set_clock(self, request: ServiceClock) -> Nothing:
-        """Move the world's clock."""
+        """Move the world's clock; a leap forward has everything happen that falls due on the way, in order."""
         with self.world.write() as session:
             if request.instant is None and request.advance_s is not None:
                 session.set_clock(session.state().clock_offset + timedelta(seconds=request.advance_s))
             else:
                 offset = self._offset(request.instant) + timedelta(seconds=request.advance_s or 0)
                 session.set_clock(offset)
+            self._agenda.run(session, self._now(session))
+        self.drop.wake_delivery()
         return Nothing()
 
     def set_pds(self, request: SetPds) -> Nothing:
@@ -270,41 +294,38 @@ class ServiceNode:
 
     def put_people(self, request: PutPeople) -> Nothing:
         """Put people on the demographic service."""
-        prefix = self._settings.data.test_number_prefix
-        for person in request.people:
-            if not is_synthetic(person.nhs_number, prefix):
-                raise OperationRefused(
-                    "A person needs a number of the test range",
-                    expected=f"ten digits beginning with {prefix}, the last one their check digit",
-                    found=masked(person.nhs_number),
-                    mend="Use made-up people only, or name another range in data.test_number_prefix.",
-                )
+        self._check_people(request.people)
         with self.world.write() as session:
-            session.put_people(_person(person) for person in request.people)
+            session.put_people(person_of(person) for person in request.people)
         return Nothing()
+
+    def change_people(self, request: ChangePeople) -> Changed:
+        """Have something happen to people, at once or when the clock gets there."""
+        with self.world.write() as session:
+            now = self._now(session)
+            at_once = [c for c in request.changes if c.at is None or c.at <= now]
+            later = [(c.at, c.model_dump_json(exclude_none=True)) for c in request.changes if c.at and c.at > now]
+            self._refuse_obstacles(session, at_once)
+            self._agenda.change(session, at_once, now, notify=request.notify)
+            session.schedule(later)
+        self.drop.wake_delivery()
+        return Changed(happened=len(at_once), waiting=len(later))
 
     def retire_numbers(self, request: RetireNumbers) -> Nothing:
         """Retire NHS numbers and tell the authorities."""
-        retired: Mapping[str, str | None] = {n.nhs_number: n.replaced_by for n in request.numbers}
-        kind = MessageKind.INACTIVE_NOTIFICATION
         with self.world.write() as session:
-            known = session.people(tuple(retired))
-            if unknown := [masked(number) for number in retired if number not in known]:
+            known = session.people([n.nhs_number for n in request.numbers])
+            if unknown := [masked(n.nhs_number) for n in request.numbers if n.nhs_number not in known]:
                 raise OperationRefused(
                     "Numbers that the demographic service does not know", found=", ".join(unknown),
                     mend="Put the people there first (put-people).",
                 )  # fmt: skip
             session.put_people(
-                replace(known[number], inactive=True, superseded_by=replacement)
-                for number, replacement in retired.items()
+                replace(known[n.nhs_number], inactive=True, superseded_by=n.replaced_by, adopted=n.adopted)
+                for n in request.numbers
             )
-            now = self._now(session)
-            made = inactive_notifications(retired, session, now=now, ids=self._ids) if request.notify else []
-            for notification in made:
-                if (ods := notification.recipient.ods_code) in self._authorities:
-                    name = notification_name(kind, now, session.next_counter())
-                    body = encode_inactive_notification(notification)
-                    session.add_delivery(self._ids(), ods, kind, name, body)
+            if request.notify:
+                self._outgoing.inactive(session, [n.nhs_number for n in request.numbers], self._now(session))
         self.drop.wake_delivery()
         return Nothing()
 
@@ -312,6 +333,7 @@ class ServiceNode:
         """Let access notifications wait, or not; what waits when they need not any more is sent."""
         with self.world.write() as session:
             session.set_held(held=request.held)
+            self._agenda.settle(session)
         if not request.held:
             self._flush()
         return Nothing()
@@ -412,16 +434,25 @@ class ServiceNode:
         )
 
     def explain(self, request: Explain) -> Held:
-        """Say what is held under a number."""
+        """Say why a lookup of a number is answered as it is."""
         number = request.nhs_number
         with self.world.read() as session:
-            person = session.people((number,)).get(number)
-            return Held(
+            now = self._now(session)
+            holdings = session.holdings(number)
+            used = {(h.authority.ods_code, e.file_id) for h in holdings for e in h.entries}
+            files = {key: file for key in used if (file := session.file(*key)) is not None}
+            known = Known(
                 nhs_number=number,
-                person=_shape(person) if person else None,
-                records=[_facts(holding) for holding in session.holdings(number)],
-                accesses=session.queries(number),
+                person=session.people((number,)).get(number),
+                holdings=holdings,
+                sources={key: Source(file.name, file.at) for key, file in files.items()},
+                queries=session.stored_queries(number),
+                told=[_told(row) for row in session.told(number)],
+                waiting=session.waiting_notices(number),
+                changes=[PdsChange.model_validate_json(body) for _, body in session.waiting_changes(number)],
             )
+        held = explain(known, settings=self._settings, now=now)
+        return held.model_copy(update={"records": [_facts(holding) for holding in holdings]})
 
     # Helpers.
 
@@ -439,18 +470,38 @@ class ServiceNode:
         if ods_code not in self._authorities:
             raise OperationRefused("No such authority", expected=", ".join(self._authorities), found=ods_code)
 
+    def _check_people(self, people: Sequence[PdsPerson]) -> None:
+        prefix = self._settings.data.test_number_prefix
+        for person in people:
+            if not is_synthetic(person.nhs_number, prefix):
+                raise OperationRefused(
+                    "A person needs a number of the test range",
+                    expected=f"ten digits beginning with {prefix}, the last one their check digit",
+                    found=masked(person.nhs_number),
+                    mend="Use made-up people only, or name another range in data.test_number_prefix.",
+                )
+
+    def _refuse_obstacles(self, session: Session, changes: Sequence[PdsChange]) -> None:
+        """All changes are possible, one after the other; none happens where one is not."""
+        known = set(session.people([n for c in changes for n in (c.nhs_number, c.replaced_by) if n is not None]))
+        for change in changes:
+            if why := obstacle(change, known, self._settings.data.test_number_prefix):
+                raise OperationRefused("That cannot happen", found=why, mend="Put the people there first (put-people).")
+            known |= {change.replaced_by} if change.replaced_by else set()
+
     def _flush(self) -> int:
         with self.world.write() as session:
-            sent = self._send(session, session.take_notices(), self._now(session))
+            sent = self._agenda.end_window(session, self._now(session))
+            self._agenda.settle(session)
         self.drop.wake_delivery()
         return sent
 
-    def _flush_when_due(self) -> None:
-        """In window mode, send what waits once the oldest of it has waited a day (NTF-009)."""
+    def _run_what_is_due(self) -> None:
         with self.world.read() as session:
-            oldest, now = session.oldest_notice(), self._now(session)
-        if oldest is not None and now - oldest >= WINDOW:
-            self._flush()
+            due, now = session.state().due, self._now(session)
+        if due is not None and due <= now:
+            with self.world.write() as session:
+                self._agenda.run(session, self._now(session))
 
     def _wait_for(self, delivery: str) -> str:
         """The name under which a file was delivered.
@@ -480,28 +531,17 @@ def _checked(make: Callable[[], T]) -> T:
         raise OperationRefused(error.what, expected=error.expected, found=error.found) from error
 
 
-def _person(shape: PdsPerson) -> Person:
-    return Person(
-        nhs_number=shape.nhs_number,
-        name=PersonName(shape.given, shape.family),
-        birth_date=shape.birth_date,
-        previous_names=tuple(PersonName(n.given, n.family) for n in shape.previous_names),
-        sensitive=shape.sensitive,
-        inactive=shape.inactive,
-        superseded_by=shape.superseded_by,
-    )
-
-
-def _shape(person: Person) -> PdsPerson:
-    return PdsPerson(
-        nhs_number=person.nhs_number,
-        given=person.name.given,
-        family=person.name.family,
-        birth_date=person.birth_date,
-        previous_names=[PreviousName(given=n.given, family=n.family) for n in person.previous_names],
-        sensitive=person.sensitive,
-        inactive=person.is_retired(),
-        superseded_by=person.superseded_by,
+def _told(row: ToldRow) -> ExplainedNotice:
+    return ExplainedNotice.model_validate(
+        {
+            "authority": row.authority,
+            "kind": row.kind,
+            "at": row.at,
+            "file_id": row.file_id,
+            "about": row.about,
+            "state": "delivered" if row.is_delivered else "on its way",
+            "file_name": row.name if row.is_delivered else None,
+        }
     )
 
 

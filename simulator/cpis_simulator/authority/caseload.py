@@ -24,6 +24,7 @@ class Configuration:
     """How the system is set up, as its administrator would.
 
     `first_file_id` and `file_id_step` number the upload files; `full_files` sends every live plan each time (UPL-009).
+    `references` begins every reference, so that those of several authorities in one product can be told apart.
     """
 
     ods: str = "Z99"
@@ -36,6 +37,7 @@ class Configuration:
     first_file_id: int = 1
     file_id_step: int = 1
     full_files: bool = False
+    references: str = ""
     overdue: timedelta = timedelta(hours=24)
     export_every: timedelta = timedelta(hours=23)
     data: DataSettings = field(default_factory=DataSettings)
@@ -75,7 +77,7 @@ class Caseload:
                 a notification reach the wrong one.
         """
         child_id = self._made("C")
-        local_id = details.local_id or f"CASE-{child_id[1:]}"
+        local_id = details.local_id or f"CASE-{child_id.removeprefix(self.configuration.references)[1:]}"
         self._number_is_free(details.nhs_number, child_id)
         for other in self.state.people:
             if other.local_id == local_id:
@@ -270,7 +272,7 @@ class Caseload:
         """A reference that nothing else has."""
         made = self.office.made + 1
         self.state.office[OFFICE] = replace(self.office, made=made)
-        return f"{prefix}{made:06d}"
+        return f"{self.configuration.references}{prefix}{made:06d}"
 
     def _number_is_free(self, nhs_number: str | None, child_id: str) -> None:
         """Refuse a number that another file holds."""

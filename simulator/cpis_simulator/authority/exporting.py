@@ -98,6 +98,15 @@ class Exporting(Caseload):
         self._remember_sent(file_id, due, sender, now=now)
         return upload
 
+    def due_records(self, *, now: datetime) -> list[PlanRecord]:
+        """What the next file would hold; nothing is remembered as sent."""
+        sender = self.sender()
+        return (
+            []
+            if isinstance(sender, str)
+            else [d.record for d in self._records_due(sender, uk_time(now).date(), now=now)]
+        )
+
     def withdraw(self, file_id: str, reason: str, *, now: datetime) -> None:
         """The file could not be put into the drop folder: as if it had never been made (ACK-011).
 

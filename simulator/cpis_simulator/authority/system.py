@@ -27,6 +27,9 @@ class CaseSystem(Acknowledging, InactiveNumbers):
     drops_whole_files: ClassVar[bool] = True
     """A file appears in the drop folder under its final name when it is complete (UPL-006)."""
 
+    neighbours: tuple[CaseSystem, ...] = ()
+    """The systems of the product's other authorities. A sound one asks nothing of them; seeded faults do (IG-010)."""
+
     def receive(self, name: str, sha256: str, body: bytes, *, now: datetime) -> bool:
         """Deal with a file of the receiving folder, once (OPS-006).
 

@@ -220,9 +220,9 @@ class CareClient:
         return self.refused(question, reasons or "no reason given")
 
     def says_no_record(self, issue: Coded) -> bool:
-        """The text says so, or the code where nothing contradicts it: a code with another's text is not guessed at."""
+        """The text says so, or the code where no word contradicts it: a code with another's text is not guessed at."""
         text = issue.display_name.strip().lower()
-        return _NO_RECORDS_TEXT in text or (issue.code == _NO_RECORDS_CODE and not text)
+        return _NO_RECORDS_TEXT in text or (issue.code == _NO_RECORDS_CODE and not any(map(str.isalpha, text)))
 
     def no_record(self, question: Question) -> LookUpResult:
         """Nothing is held, which is no sign of safety (RSP-003, UI-008)."""

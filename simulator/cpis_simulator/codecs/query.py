@@ -21,7 +21,7 @@ from cpis_simulator.codecs.wrapper import read_wrapper, transmission_of, write_c
 from cpis_simulator.codecs.xml import WHITE_SPACE, blaming, fault, local_name, parse_document
 from cpis_simulator.model import Coded, Query, QueryMessage
 from cpis_simulator.settings import FlagPlace
-from cpis_simulator.vocabulary import HL7, OID_FAULT, MessageKind
+from cpis_simulator.vocabulary import HL7, OID_FAULT, OID_SDS_USER, MessageKind
 
 __all__ = ["INTERACTION", "decode_query", "encode_query", "query_faults", "transmission_of"]
 
@@ -176,6 +176,10 @@ def _payload_faults(element: etree._Element) -> Iterator[Coded]:
         yield _missing("[authorPerson or authorDevice]")
     elif persons:
         yield from _absent(persons[0], _PERSON_ITEMS)
+        # The role profile's id, which is optional, must not pass for the user's (QRY-004).
+        users = [e for e in persons[0].findall(_path("id")) if e.get("root") == OID_SDS_USER]
+        if not any((e.get("extension") or "").strip(WHITE_SPACE) for e in users):
+            yield _missing("authorID")
     else:
         yield from _absent(devices[0], _DEVICE_ITEMS)
 
@@ -185,7 +189,6 @@ _PERSON_ITEMS: Final = (
     ("Job Role Name", "code", "displayName"),
     ("Organisation Code", "representedOrganization/id", "extension"),
     ("Organisation Name", "representedOrganization/name", None),
-    ("authorID", "id", "extension"),
 )
 _DEVICE_ITEMS: Final = (
     ("authorDevice.systemID", "id", "extension"),

@@ -6,6 +6,7 @@ Source: CP-IS DMS 1.0-RC5, REPC_MT000007GB01, QUQI_IN010000UK14, MCCI_IN010000UK
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Final
 
 from lxml import etree
@@ -43,6 +44,7 @@ from cpis_simulator.model import (
     Reply,
     Transmission,
 )
+from cpis_simulator.settings import Grouping
 from cpis_simulator.vocabulary import MessageKind
 
 ANSWER: Final = "REPC_IN000007GB01"
@@ -60,11 +62,16 @@ def interaction_of(reply: Reply) -> str:
     return QUERY_FAILED if isinstance(reply, NoRecord) else APPLICATION_ACKNOWLEDGEMENT
 
 
-def encode_reply(reply: Reply) -> bytes:
-    """Write whatever the service answers to a query."""
+def encode_reply(reply: Reply, *, grouping: Grouping = "number") -> bytes:
+    """Write whatever the service answers to a query.
+
+    Args:
+        reply: The answer.
+        grouping: Records stand together, or those of each authority for themselves (setting `response.grouping`).
+    """
     authors = write_control_authors(reply.transmission.sender_asid)
     if isinstance(reply, AnswerMessage):
-        subject = f'<subject typeCode="SUBJ">{_write_answer(reply.answer)}</subject>\n'
+        subject = f'<subject typeCode="SUBJ">{_write_answer(reply.answer, grouping)}</subject>\n'
         return write_wrapper(ANSWER, reply.transmission, authors + subject + _write_query_ack("OK"))
     if isinstance(reply, NoRecord):
         acknowledgement = _write_acknowledgement(reply.acknowledgement_type, reply.answers)
@@ -97,7 +104,7 @@ def _write_issue(issue: Coded) -> str:
     )
 
 
-def _write_answer(answer: Answer) -> str:
+def _write_answer(answer: Answer, grouping: Grouping) -> str:
     accesses = "".join(
         "<pertinentInformation13><pertinentCP-ISNHSQuery>"
         f'<effectiveTime value="{write_time(access.effective_time)}"/>{write_id("id", root=access.event_id)}'
@@ -105,14 +112,19 @@ def _write_answer(answer: Answer) -> str:
         "</pertinentCP-ISNHSQuery></pertinentInformation13>\n"
         for access in answer.accesses
     )
-    records = "".join(_write_record(record) for record in answer.records)
+    by_authority = groupby(answer.records, key=lambda record: record.authority.ods_code)
+    groups = [answer.records] if grouping == "number" else [tuple(records) for _, records in by_authority]
+    shared = "".join(
+        f"<pertinentInformation14><pertinentCP-ISRecordControlAct>\n{''.join(map(_write_record, records))}"
+        "</pertinentCP-ISRecordControlAct></pertinentInformation14>\n"
+        for records in groups
+    )
     return (
         f'<CP-ISNHSQueryResponse>\n<effectiveTime value="{write_time(answer.effective_time)}"/>'
         f"{write_id('id', root=answer.message_id)}\n"
         f"{_write_total('11', 'pertinentTotalReturnedAccessRecords', answer.total_accesses)}"
         f"{_write_total('12', 'pertinentTotalReturnedChildRecords', answer.total_records)}{accesses}"
-        f"<pertinentInformation14><pertinentCP-ISRecordControlAct>\n{records}"
-        "</pertinentCP-ISRecordControlAct></pertinentInformation14>\n</CP-ISNHSQueryResponse>"
+        f"{shared}</CP-ISNHSQueryResponse>"
     )
 
 

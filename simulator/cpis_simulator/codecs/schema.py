@@ -58,6 +58,11 @@ class SchemaError:
     message: str
 
 
+# libxml2 makes its table of built-in types with the first schema of a process, and two threads that both compile their
+# first one find it half made ("the given type is not a built-in type"). Importing happens once, in one thread.
+etree.XMLSchema(etree.XML('<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>'))
+
+
 class Schema:
     """One schema, which any number of threads may use at once.
 

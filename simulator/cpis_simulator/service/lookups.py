@@ -6,7 +6,7 @@ Source: CP-IS rules QRY-008, QRY-009, QRY-012, RSP-001 to RSP-010, DAT-024, DAT-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -30,7 +30,7 @@ from cpis_simulator.model import (
 from cpis_simulator.service.notifications import Notice, notice
 from cpis_simulator.service.pds import Person
 from cpis_simulator.service.register import Register, StoredQuery, records, uk_day, visible
-from cpis_simulator.settings import Settings
+from cpis_simulator.settings import AuthorKey, Settings
 from cpis_simulator.vocabulary import OID_FAULT, OID_ISSUE
 
 HISTORY_DEPTH: Final = 25
@@ -48,9 +48,10 @@ class LookUpOutcome:
     notices: tuple[Notice, ...] = ()
 
 
-def author_key(author: Author) -> str:
+def author_key(author: Author, choice: AuthorKey = "user") -> str:
     """Who is "the same author": the SDS user, or the system by its ASID (RSP-007)."""
-    return f"user:{author.user_id}" if isinstance(author, PersonAuthor) else f"asid:{author.asid}"
+    key = f"user:{author.user_id}" if isinstance(author, PersonAuthor) else f"asid:{author.asid}"
+    return key if choice == "user" else f"{key}@{author.organisation.ods_code}"
 
 
 def look_up(
@@ -65,15 +66,17 @@ def look_up(
         now: The service's time.
         ids: Gives upper-case UUIDs.
     """
-    query = message.query
+    person = register.people((message.query.nhs_number,)).get(message.query.nhs_number)
+    # A query that is led on to another number is from here on one about that number: its history, its notices.
+    query, person = _led_on(message.query, person, register, settings)
     earlier = register.earlier_query(query)
     transmission = _reply_to(message, now, ids)
     if earlier is not None and settings.query.duplicate_event_id == "refuse":
         # The detail code says it all; an issue beside it would name a second fault that there is not.
         refusal = Refusal(transmission, message.transmission.message_id, (), "AR", (DUPLICATE,))
         return LookUpOutcome(refusal)
-    found, notices = _records_of(query, register, settings, now)
-    key = author_key(query.author)
+    found, notices = _records_of(query, person, register, settings, now)
+    key = author_key(query.author, settings.history.same_author_key)
     if not found:
         issue = Coded(settings.query.no_record_code, "No Records Found", OID_ISSUE)
         reply = NoRecord(
@@ -100,18 +103,28 @@ def _reply_to(message: QueryMessage, now: datetime, ids: Callable[[], str]) -> T
     return Transmission(ids(), write_wrapper_time(now), SPINE_ASID, message.transmission.sender_asid)
 
 
+def hidden_by(person: Person | None, settings: Settings) -> str | None:
+    """Why nothing is answered for a person, whatever is held; None where what is held decides."""
+    if person is None:
+        return None
+    if person.replacement(settings.inactive) is not None:
+        return "another number took the place of this one (CPIS-RSP-010)"
+    if person.is_retired():
+        return "the number is no longer used (CPIS-INA-001)"
+    return "the record is sensitive (CPIS-UPL-020)" if person.sensitive else None
+
+
 def _records_of(
-    query: Query, register: Register, settings: Settings, now: datetime
+    query: Query, person: Person | None, register: Register, settings: Settings, now: datetime
 ) -> tuple[tuple[AuthorityRecord, ...], tuple[Notice, ...]]:
     """The records that the query finds, and for each authority the notice of it."""
-    number, person = _followed(query.nhs_number, register, follow=settings.query.superseded_number == "follow")
-    if person is not None and (person.is_retired() or person.sensitive):
+    if hidden_by(person, settings) is not None:
         return (), ()
     today, born = uk_day(now), person.birth_date if person else None
     age_limit = "age-18" in settings.upload.business_checks
     found: list[AuthorityRecord] = []
     notices: list[Notice] = []
-    for holding in register.holdings(number):
+    for holding in register.holdings(query.nhs_number):
         entries = visible(holding, on=today, born=born, data=settings.data, age_limit=age_limit)
         if entries:
             found += records(holding, entries)
@@ -119,15 +132,16 @@ def _records_of(
     return tuple(found), tuple(notices)
 
 
-def _followed(number: str, register: Register, *, follow: bool) -> tuple[str, Person | None]:
-    """The number and person to answer for; with `follow` the one at the end of a chain of replacements."""
-    person = register.people((number,)).get(number)
-    for _ in range(_MAX_REPLACEMENTS if follow else 0):
-        if person is None or person.superseded_by is None:
+def _led_on(query: Query, person: Person | None, register: Register, settings: Settings) -> tuple[Query, Person | None]:
+    """The query and person to answer for; with `follow` those at the end of a chain of replacements (RSP-010)."""
+    number = query.nhs_number
+    for _ in range(_MAX_REPLACEMENTS if settings.query.superseded_number == "follow" else 0):
+        replacement = person.replacement(settings.inactive) if person else None
+        if replacement is None:
             break
-        number = person.superseded_by
+        number = replacement
         person = register.people((number,)).get(number)
-    return number, person
+    return (query if number == query.nhs_number else replace(query, nhs_number=number)), person
 
 
 def _is_repeat(query: Query, key: str, register: Register) -> bool:

@@ -19,6 +19,7 @@ from cpis_simulator.model import (
     Query,
 )
 from cpis_simulator.service.register import Entry, Holding, Register
+from cpis_simulator.settings import TotalCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def notice(query: Query, holding: Holding, entries: Sequence[Entry]) -> Notice:
 
 
 def access_notifications(
-    notices: Iterable[Notice], *, now: datetime, ids: Callable[[], str]
+    notices: Iterable[Notice], *, now: datetime, ids: Callable[[], str], total_counts: TotalCounts = "accesses"
 ) -> list[AccessNotification]:
     """One notification for each authority, its accesses grouped by upload file, in the order they happened."""
     of_authority: dict[str, list[Notice]] = {}
@@ -56,12 +57,18 @@ def access_notifications(
             AccessNotification(
                 effective_time=now,
                 message_id=ids(),
-                total=len(waiting_notices),
+                total=len(waiting_notices) if total_counts == "accesses" else len(groups),
                 groups=tuple(AccessGroup(file_id, tuple(found)) for file_id, found in groups.items()),
                 recipient=waiting_notices[-1].recipient,
             )
         )
     return made
+
+
+def empty_notification(authority: Organisation, *, now: datetime, ids: Callable[[], str]) -> AccessNotification:
+    """A batch that says that nobody looked (NTF-008)."""
+    recipient = Organisation(authority.ods_code, authority.name, is_site=authority.is_site)
+    return AccessNotification(now, ids(), 0, (), recipient)
 
 
 def inactive_notifications(

@@ -14,7 +14,7 @@ from typing import Final
 
 from cpis_simulator import nhs_number as numbers
 from cpis_simulator.model import Subject
-from cpis_simulator.settings import UploadSettings
+from cpis_simulator.settings import InactiveSettings, NameTolerance, Settings, UploadSettings
 from cpis_simulator.vocabulary import RecordCode
 
 
@@ -30,7 +30,9 @@ class PersonName:
 class Person:
     """A person on the demographic service.
 
-    `inactive` without `superseded_by`: the number was retired and nothing may be told of a new one (INA-007).
+    `inactive` without `superseded_by`: the number was retired, and there is no other. `adopted`: there may be one, and
+    nobody may learn of it (INA-007). `previous_names` are also those that the person goes by. A death changes nothing
+    of what CP-IS does: no rule says so, and the authority ends its plan.
     """
 
     nhs_number: str
@@ -40,10 +42,16 @@ class Person:
     sensitive: bool = False
     inactive: bool = False
     superseded_by: str | None = None
+    adopted: bool = False
+    died: date | None = None
 
     def is_retired(self) -> bool:
         """The number is no longer used, whether or not another took its place."""
-        return self.inactive or self.superseded_by is not None
+        return self.inactive or self.adopted or self.superseded_by is not None
+
+    def replacement(self, inactive: InactiveSettings) -> str | None:
+        """The number that took the place of this one, None where there is none that may be told."""
+        return None if self.adopted and inactive.adoption_no_link == "enforced" else self.superseded_by
 
 
 class MatchStep(IntEnum):
@@ -55,33 +63,45 @@ class MatchStep(IntEnum):
     PREVIOUS_NAME = 4
 
 
+_DEFAULTS: Final = Settings()
+_EVERYTHING: Final = _DEFAULTS.data.name_matching
+
+
 @lru_cache(maxsize=4096)
-def folded(name: str) -> tuple[str, ...]:
-    """A name as it is compared: its words without case and accents."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    return tuple(plain.casefold().split())
+def folded(name: str, tolerated: frozenset[NameTolerance] = _EVERYTHING) -> tuple[str, ...]:
+    """A name as it is compared: its words, without what names may differ in."""
+    plain = unicodedata.normalize("NFKC", name)  # How an accent is encoded is no difference of names.
+    if "accents" in tolerated:
+        plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return tuple((plain.casefold() if "case" in tolerated else plain).split())
 
 
-def match(subject: Subject, person: Person) -> MatchStep | None:
+def match(subject: Subject, person: Person, tolerated: frozenset[NameTolerance] = _EVERYTHING) -> MatchStep | None:
     """How the subject agrees with the person, None when it does not.
 
     Birth date and family name must agree; the given names are then tried in turn, and at last the names that the
-    person had before.
+    person had before, or goes by.
+
+    Args:
+        subject: Of an upload.
+        person: On the demographic service.
+        tolerated: What names may differ in (setting `data.name_matching`).
     """
     if subject.birth_date != person.birth_date:
         return None
-    step = _match_name(subject, person.name)
-    if step is None and any(_match_name(subject, name) for name in person.previous_names):
+    step = _match_name(subject, person.name, tolerated)
+    earlier = person.previous_names if "earlier-names" in tolerated else ()
+    if step is None and any(_match_name(subject, name, tolerated) for name in earlier):
         return MatchStep.PREVIOUS_NAME
     return step
 
 
-def _match_name(subject: Subject, name: PersonName) -> MatchStep | None:
-    if subject.family != name.family and folded(subject.family) != folded(name.family):
+def _match_name(subject: Subject, name: PersonName, tolerated: frozenset[NameTolerance]) -> MatchStep | None:
+    if subject.family != name.family and folded(subject.family, tolerated) != folded(name.family, tolerated):
         return None
     if subject.given == name.given:
         return MatchStep.ALL_GIVEN_NAMES
-    ours, theirs = folded(subject.given), folded(name.given)
+    ours, theirs = folded(subject.given, tolerated), folded(name.given, tolerated)
     if not ours or not theirs:
         return None
     if ours == theirs:
@@ -104,7 +124,7 @@ def check_number(nhs_number: str, upload: UploadSettings) -> RecordCode | None:
     return None
 
 
-def check_person(subject: Subject, person: Person | None) -> RecordCode | None:
+def check_person(subject: Subject, person: Person | None, settings: Settings = _DEFAULTS) -> RecordCode | None:
     """Why an upload about the subject is refused by the demographic service, None when it is not.
 
     The person's state goes before the names: whoever asks about a sensitive person or a number that is no longer used
@@ -112,14 +132,14 @@ def check_person(subject: Subject, person: Person | None) -> RecordCode | None:
     """
     if person is None:
         return RecordCode.NO_MATCH
-    if person.superseded_by is not None:
+    if person.replacement(settings.inactive) is not None:
         return RecordCode.SUPERSEDED
-    if person.inactive:
+    if person.is_retired():
         # Retired without a new number, as after an adoption: "superseded" would tell that there is one (INA-007).
         return RecordCode.NO_MATCH
     if person.sensitive:
         return RecordCode.SENSITIVE
-    return None if match(subject, person) else RecordCode.NOT_VERIFIED
+    return None if match(subject, person, settings.data.name_matching) else RecordCode.NOT_VERIFIED
 
 
 def learned(subject: Subject) -> Person:

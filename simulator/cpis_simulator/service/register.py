@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Final, Protocol
 
 from cpis_simulator.model import (
@@ -26,7 +27,7 @@ from cpis_simulator.model import (
     SubjectKind,
 )
 from cpis_simulator.service.pds import Person, birthday
-from cpis_simulator.settings import DataSettings
+from cpis_simulator.settings import DataSettings, UpsertKey
 from cpis_simulator.vocabulary import PlanType
 
 AGE_LIMIT: Final = 18
@@ -112,6 +113,13 @@ def uk_day(now: datetime) -> date:
     return (utc + timedelta(hours=1)).date() if summer else utc.date()
 
 
+def begins(day: date) -> datetime:
+    """The UTC instant at which a day begins in the United Kingdom."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    before = midnight - timedelta(hours=1)
+    return before if uk_day(before) == day else midnight
+
+
 def _last_sunday(year: int, month: int) -> datetime:
     """01:00 UTC on the last Sunday of a month of 31 days, when clocks change."""
     last = datetime(year, month, 31, 1, tzinfo=UTC)
@@ -130,11 +138,17 @@ def subject_of(plan: ProtectionPlan, subjects: Sequence[Subject]) -> Subject:
 
 
 def upsert(
-    record: PlanRecord, *, authority: Organisation, file_id: str, held: Mapping[str, Holding]
+    record: PlanRecord,
+    *,
+    authority: Organisation,
+    file_id: str,
+    held: Mapping[str, Holding],
+    key: UpsertKey = "type-and-start",
 ) -> dict[str, Holding]:
     """The holdings that a record changes, as they are afterwards, by number.
 
-    Same authority, number, type and start: end and delete date are replaced. A new start adds an entry (UPL-011).
+    Same authority, number, type and start: end and delete date are replaced. A new start adds an entry (UPL-011),
+    unless the setting `upload.upsert_key` leaves the start out.
     """
     changed: dict[str, Holding] = {}
     for plan in record.plans:
@@ -145,8 +159,7 @@ def upsert(
         if before is None:
             changed[number] = Holding(number, authority, (subject,), (entry,))
             continue
-        key = (plan.plan_type, plan.start)
-        entries = [e for e in before.entries if (e.plan.plan_type, e.plan.start) != key]
+        entries = [e for e in before.entries if not _is_same(e.plan, plan, key)]
         entries.append(entry)
         entries.sort(key=lambda e: (e.plan.start, e.plan.plan_type))
         subject = _with_local_id(subject, before.subjects)
@@ -154,6 +167,10 @@ def upsert(
         subjects = (subject, *others) if subject.kind is SubjectKind.CHILD else (*others, subject)
         changed[number] = Holding(number, authority, subjects, tuple(entries))
     return changed
+
+
+def _is_same(held: ProtectionPlan, sent: ProtectionPlan, key: UpsertKey) -> bool:
+    return held.plan_type is sent.plan_type and (key == "type" or held.start == sent.start)
 
 
 def _with_local_id(subject: Subject, before: Iterable[Subject]) -> Subject:
@@ -165,6 +182,47 @@ def _with_local_id(subject: Subject, before: Iterable[Subject]) -> Subject:
 def is_over_age(born: date, *, on: date) -> bool:
     """The person is 18 or over on that day (DAT-016)."""
     return birthday(born, AGE_LIMIT) <= on
+
+
+class Rule(StrEnum):
+    """What decides whether an entry is shown, by the requirement that says so."""
+
+    OPEN = "CPIS-RSP-001"
+    DELETED = "CPIS-DAT-010"
+    OF_AGE = "CPIS-DAT-016"
+    RETENTION = "CPIS-DAT-018"
+    UNBORN = "CPIS-DAT-019"
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """Whether an answer shows an entry on a day, and why.
+
+    Attributes:
+        entry: As it is shown: one that age has ended has that end.
+        is_shown: It is.
+        rule: What decides.
+        last_day: On which it is shown; None where no day ends it.
+    """
+
+    entry: Entry
+    is_shown: bool
+    rule: Rule
+    last_day: date | None = None
+
+
+def showing(entry: Entry, *, on: date, born: date | None, data: DataSettings, age_limit: bool = True) -> Showing:
+    """Whether an answer shows an entry on a day; arguments as of `visible`."""
+    if entry.plan.delete is not None:
+        return Showing(entry, False, Rule.DELETED)
+    shown = _aged(entry, born, on) if age_limit else entry
+    if shown.plan.end is None:
+        return Showing(shown, True, Rule.OPEN)
+    last = last_day(shown.plan.plan_type, shown.plan.end, data)
+    rule = Rule.UNBORN if shown.plan.plan_type is PlanType.UNBORN else Rule.RETENTION
+    if shown is not entry and on <= last:
+        rule = Rule.OF_AGE
+    return Showing(shown, on <= last, rule, last)
 
 
 def visible(
@@ -179,18 +237,16 @@ def visible(
         data: How long ended plans stay.
         age_limit: An open plan ends on the eighteenth birthday (not one of an unborn child, DAT-017).
     """
-    return tuple(
-        entry
-        for e in holding.entries
-        if e.plan.delete is None and _is_visible(entry := _aged(e, born, on) if age_limit else e, on, data)
-    )
+    found = (showing(entry, on=on, born=born, data=data, age_limit=age_limit) for entry in holding.entries)
+    return tuple(seen.entry for seen in found if seen.is_shown)
 
 
-def _is_visible(entry: Entry, on: date, data: DataSettings) -> bool:
-    if entry.plan.end is None:
-        return True
-    days = data.unborn_grace if entry.plan.plan_type is PlanType.UNBORN else data.retention
-    return on <= entry.plan.end.date() + timedelta(days=days)
+def last_day(plan_type: PlanType, end: datetime, data: DataSettings) -> date:
+    """The last day on which a plan with this end is visible (DAT-018 to DAT-020)."""
+    days = data.retention
+    if plan_type is PlanType.UNBORN:
+        days = data.unborn_grace if data.ucp_end_means == "due-date" else 0
+    return end.date() + timedelta(days=days)
 
 
 def _aged(entry: Entry, born: date | None, on: date) -> Entry:

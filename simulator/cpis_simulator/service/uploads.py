@@ -11,7 +11,7 @@ Source: CP-IS rules UPL-003, UPL-004, UPL-009 to UPL-022, ACK-001 to ACK-008, DA
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
@@ -55,11 +55,7 @@ _CHUNK: Final = 1000
 """Records that are looked up in the store at once."""
 
 UNREADABLE: Final = "-1"
-ECHO_LOCATION: Final = (
-    "/FileResponse/message[{message}]/cP-ISLAAcknowledgementResponse/pertinentInformation1"
-    "/invalidCP-ISRecord/subject[{subject}]"
-)
-RECORD_LOCATION: Final = "/File/record[{record}]"
+_TOO_OLD: Final = "the authority's client is no longer supported (CPIS-OPS-002)"
 _BUSINESS_RULES: Final = frozenset(("CPIS-MSG-006", "CPIS-MSG-013", "CPIS-MSG-014", "CPIS-DAT-014", "CPIS-DAT-016"))
 _CHECKED_HERE: Final = frozenset(("check-digit", "age-18"))
 
@@ -159,6 +155,8 @@ class Ingest:
     def begin(self, header: UploadHeader) -> UploadOutcome | None:
         """Judge the header; the answer when the whole file is refused for it, else None."""
         self._header = header
+        if self._settings.files.is_client_too_old():
+            return self._file_level(FileCode.CLIENT_TOO_OLD, header, _TOO_OLD)
         if refusal := _header_refusal(header, self._authority, self._register, self._settings):
             return self._refused(refusal)
         self._pds = self._register.is_pds_available()
@@ -197,7 +195,7 @@ class Ingest:
             return self._refused(f"it declares {header.quantity} records and holds {count} (CPIS-UPL-004)")
         if not self._pds:
             reason = "the demographic service is not available"
-            return _file_level(FileCode.UNAVAILABLE, header, self._authority, self._now, reason)
+            return self._file_level(FileCode.UNAVAILABLE, header, reason)
         code = FileCode.PARTLY_STORED if self._failed else FileCode.ALL_STORED
         receiver = self._authority.organisation() if self._header_faults else _receiver(header.sender, self._authority)
         acknowledgement = Acknowledgement(
@@ -214,11 +212,25 @@ class Ingest:
 
     def refuse(self, unreadable: Unreadable) -> UploadOutcome:
         """The answer to a file that is no upload, whatever was taken of it before (ACK-001)."""
-        return _file_level(FileCode.FILE_ERROR, unreadable, self._authority, self._now, unreadable.reason)
+        if self._settings.files.is_client_too_old():
+            return self._file_level(FileCode.CLIENT_TOO_OLD, unreadable, _TOO_OLD)
+        return self._file_level(FileCode.FILE_ERROR, unreadable, unreadable.reason)
 
     def _refused(self, reason: str) -> UploadOutcome:
         assert self._header is not None, "refused for what its header or a record says"
-        return _file_level(FileCode.FILE_ERROR, self._header, self._authority, self._now, reason)
+        return self._file_level(FileCode.FILE_ERROR, self._header, reason)
+
+    def _file_level(self, code: FileCode, file: UploadHeader | Unreadable, reason: str) -> UploadOutcome:
+        """An answer about the whole file: id and quantity as declared, or both -1; no counts, no echoes (ACK-003)."""
+        receiver = self._authority.organisation()
+        if isinstance(file, UploadHeader) and _is_own(file, self._authority):
+            receiver = _receiver(file.sender, self._authority)
+        file_id, quantity = file.file_id, file.quantity
+        if self._settings.upload.file_error_counters == "unknown":
+            file_id, quantity = UNREADABLE, -1
+        acknowledgement = Acknowledgement(self._now, file_id, quantity, (_file_code(code),), receiver, 0, 0)
+        standing = Standing.UNAVAILABLE if code is FileCode.UNAVAILABLE else Standing.REJECTED
+        return UploadOutcome(acknowledgement, standing, reason)
 
     def _load(self, records: Sequence[Numbered], changes: Changes) -> _Work:
         """Ask the store about the people of some records, all at once."""
@@ -252,7 +264,7 @@ class Ingest:
             if person is None and synthetic and settings.pds.unknown == "learn":
                 person = learned(subject)
                 new.append(person)
-            if code := check_person(subject, person):
+            if code := check_person(subject, person, settings):
                 return Failure(code, None, position, RECORD_CODE_TEXT[code])
             if person and self._is_too_old(record, subject.kind, person):
                 reason = "the person is 18 or over (CPIS-DAT-016)"
@@ -275,7 +287,13 @@ class Ingest:
     def _store(self, record: PlanRecord, work: _Work) -> None:
         header = self._header
         assert header is not None, "its header was read first"
-        changed = upsert(record, authority=header.sender, file_id=header.file_id, held=work.held)
+        changed = upsert(
+            record,
+            authority=self._sharer(header),
+            file_id=header.file_id,
+            held=work.held,
+            key=self._settings.upload.upsert_key,
+        )
         work.held.update(changed)
         work.changes.holdings.update(changed)
         self._stored += 1
@@ -283,15 +301,25 @@ class Ingest:
             work.changes.echoes.append(Echo(True, (), record.subjects))
             self._echoed += 1
 
+    def _sharer(self, header: UploadHeader) -> Organisation:
+        """Who shares what is stored: the sender, by the code that it is registered under.
+
+        Codes are compared without regard to case, and a notification to "z99" would reach no folder.
+        """
+        if _is_own(header, self._authority) and header.sender.ods_code != self._authority.ods_code:
+            return replace(header.sender, ods_code=self._authority.ods_code)
+        return header.sender
+
     def _note_failure(self, number: int, record: PlanRecord | FaultyRecord, failure: Failure, changes: Changes) -> None:
         self._failed += 1
-        location = RECORD_LOCATION.format(record=number)
+        template = self._settings.ack.location_without_echo
         if isinstance(record, PlanRecord):
             changes.echoes.append(Echo(False, record.plans, record.subjects))
             self._echoed += 1
-            location = ECHO_LOCATION.format(message=self._echoed, subject=failure.subject)
+            template = self._settings.ack.location_template
+        location = template.format(message=self._echoed, subject=failure.subject, record=number)
         detail: tuple[Coded, ...] = ()
-        if failure.detail:
+        if failure.detail and self._settings.ack.detail_codes == "CPRD":
             detail = (Coded(failure.detail, RECORD_DETAIL_TEXT[failure.detail], OID_RECORD_DETAIL),)
         changes.results.append(RecordResult(failure.code, RECORD_CODE_TEXT[failure.code], location, detail))
 
@@ -389,18 +417,6 @@ def _sequence_warnings(
     if last is not None and number > last + settings.upload.sequence_step:
         return [f"file id {number} follows {last}: files seem to be missing (CPIS-UPL-003)"]
     return []
-
-
-def _file_level(
-    code: FileCode, file: UploadHeader | Unreadable, authority: RegisteredAuthority, now: datetime, reason: str
-) -> UploadOutcome:
-    """An answer about the whole file: id and quantity as declared, or both -1; no counts, no echoes (ACK-003)."""
-    receiver = authority.organisation()
-    if isinstance(file, UploadHeader) and _is_own(file, authority):
-        receiver = _receiver(file.sender, authority)
-    acknowledgement = Acknowledgement(now, file.file_id, file.quantity, (_file_code(code),), receiver, 0, 0)
-    standing = Standing.UNAVAILABLE if code is FileCode.UNAVAILABLE else Standing.REJECTED
-    return UploadOutcome(acknowledgement, standing, reason)
 
 
 def _receiver(sender: Organisation, authority: RegisteredAuthority) -> Organisation:

@@ -50,7 +50,7 @@ from cpis_simulator.driving import Turn
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.model import AnswerMessage, Coded, NoRecord, QueryMessage, Refusal, Reply, Transmission
 from cpis_simulator.nhs_number import is_synthetic
-from cpis_simulator.settings import DataSettings, FlagPlace, TransportSettings
+from cpis_simulator.settings import DataSettings, FlagPlace, Grouping, TransportSettings
 from cpis_simulator.spine.answers import (
     ERROR_TEXT,
     LONGEST_TEXT,
@@ -146,10 +146,19 @@ class Exchange:
         transport: Profiles, checks and times.
         data: Which NHS numbers may be asked for.
         flag: Where a silent-read flag is taken (setting `query.access_flag_place`).
+        grouping: How records stand in an answer (setting `response.grouping`).
     """
 
-    def __init__(self, transport: TransportSettings, data: DataSettings, *, flag: FlagPlace = "anywhere") -> None:
+    def __init__(
+        self,
+        transport: TransportSettings,
+        data: DataSettings,
+        *,
+        flag: FlagPlace = "anywhere",
+        grouping: Grouping = "number",
+    ) -> None:
         """Keep the settings; there is no other state."""
+        self._grouping = grouping
         self._transport = transport
         self._data = data
         self._flag = flag
@@ -188,7 +197,7 @@ class Exchange:
             inside = reply.transmission
             odd = replace(inside, sender_asid=inside.receiver_asid, receiver_asid=inside.sender_asid)
             reply = replace(reply, transmission=odd)
-        payload = encode_reply(reply)
+        payload = encode_reply(reply, grouping=self._grouping)
         relates_to = envelope.message_id
         if turn is not None:
             payload = spoiled_payload(payload, turn)
@@ -320,7 +329,7 @@ class Exchange:
         desk: Desk,
     ) -> OutgoingReply:
         terms, transport = contract.terms, self._transport
-        ref, payload, due = header.message_id, encode_reply(reply), desk.real_now()
+        ref, payload, due = header.message_id, encode_reply(reply, grouping=self._grouping), desk.real_now()
         due += timedelta(seconds=transport.reply_delay)
         if turn is not None:
             payload = spoiled_payload(payload, turn)

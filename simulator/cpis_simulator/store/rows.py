@@ -44,7 +44,7 @@ def instant(count: int) -> datetime:
     return _EPOCH + count * _MICROSECOND
 
 
-PersonRow: TypeAlias = tuple[str, str, str, str, str, int, int, str | None]
+PersonRow: TypeAlias = tuple[str, str, str, str, str, int, int, str | None, int, str | None]
 """The columns of `people`, in their order."""
 
 
@@ -60,12 +60,14 @@ def write_person(person: Person) -> PersonRow:
         int(person.sensitive),
         int(person.inactive),
         person.superseded_by,
+        int(person.adopted),
+        person.died.isoformat() if person.died else None,
     )
 
 
 def read_person(row: Any) -> Person:
     """From the columns of `people`, in their order."""
-    number, given, family, born, previous, sensitive, inactive, superseded_by = row
+    number, given, family, born, previous, sensitive, inactive, superseded_by, adopted, died = row
     names = () if previous == "[]" else tuple(PersonName(*name) for name in json.loads(previous))
     return Person(
         number,
@@ -75,6 +77,8 @@ def read_person(row: Any) -> Person:
         bool(sensitive),
         bool(inactive),
         superseded_by,
+        bool(adopted),
+        died and date.fromisoformat(died),
     )
 
 

@@ -10,13 +10,16 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Raised with any change of these tables; a store of another version is refused."""
 
 metadata: Final = MetaData()
 
 # SQLite numbers rows by itself only where the key is declared INTEGER.
 _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+
+# Ordered alike by both, whatever language the PostgreSQL server speaks.
+_ORDERED: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -29,6 +32,8 @@ world = Table(
     Column("held", Integer, nullable=False),
     Column("counter", BigInteger, nullable=False),  # Numbers the names of notification files.
     Column("epoch", BigInteger, nullable=False),  # Rises with whatever could change how an upload is judged.
+    Column("due_us", BigInteger),  # When the next thing falls due by the world's clock.
+    Column("window_us", BigInteger),  # When the last window of notifications ended, where each one is told of.
     Column("setup", BigInteger, nullable=False),  # Rises with directory, scripts and weather, which processes remember.
 )
 
@@ -47,13 +52,24 @@ people = Table(
     Column("sensitive", Integer, nullable=False),
     Column("inactive", Integer, nullable=False),
     Column("superseded_by", Text),
+    Column("adopted", Integer, nullable=False),
+    Column("died", Text),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("changes_by_time", "at_us", "seq"),
 )
 
 holdings = Table(
     "holdings",
     metadata,
     Column("nhs_number", Text, primary_key=True),
-    Column("authority", Text, primary_key=True),
+    Column("authority", _ORDERED, primary_key=True),
     Column("body", Text, nullable=False),
 )
 
@@ -85,6 +101,22 @@ notices = Table(
     Column("body", Text, nullable=False),
 )
 
+told = Table(
+    "told",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("nhs_number", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column(
+        "about", Text, nullable=False
+    ),  # The event id of an access, or the number that takes the place; may be empty.
+    Column("delivery", Text, nullable=False),
+    Index("told_by_number", "nhs_number", "seq"),
+)
+
 files = Table(
     "files",
     metadata,
@@ -92,6 +124,8 @@ files = Table(
     Column("file_id", Text, primary_key=True),
     Column("number", BigInteger),
     Column("standing", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
     Index("files_by_number", "authority", "standing", "number"),
 )
 

@@ -40,6 +40,29 @@ class State:
     held: bool
     epoch: int
     setup: int
+    due: datetime | None = None
+    window: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRow:
+    """That an authority was told of something under a number; the file's name is None until it is delivered."""
+
+    authority: str
+    kind: str
+    at: datetime
+    file_id: str
+    about: str
+    name: str
+    is_delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """An upload file that was answered."""
+
+    name: str
+    at: datetime
 
 
 HoldingRow: TypeAlias = tuple[str, str, str]
@@ -63,8 +86,16 @@ class Session:
     def state(self) -> State:
         """The switches, read once in a transaction."""
         if self._state is None:
-            ((offset, pds, held, epoch, setup),) = self._run("state")
-            self._state = State(timedelta(microseconds=offset), bool(pds), bool(held), epoch, setup)
+            ((offset, pds, held, epoch, setup, due, window),) = self._run("state")
+            self._state = State(
+                timedelta(microseconds=offset),
+                bool(pds),
+                bool(held),
+                epoch,
+                setup,
+                None if due is None else rows.instant(due),
+                None if window is None else rows.instant(window),
+            )
         return self._state
 
     def now(self, real: datetime) -> datetime:
@@ -82,6 +113,14 @@ class Session:
     def set_held(self, *, held: bool) -> None:
         """Let notifications wait, or not."""
         self._set(held=int(held))
+
+    def set_due(self, at: datetime | None) -> None:
+        """When the next thing falls due; no upload need be judged anew for it."""
+        self._update(due_us=None if at is None else rows.microseconds(at))
+
+    def set_window(self, at: datetime) -> None:
+        """When the last window of notifications ended."""
+        self._update(window_us=rows.microseconds(at))
 
     def is_pds_available(self) -> bool:
         """The demographic service answers."""
@@ -107,20 +146,64 @@ class Session:
         """Keep or replace such a text; a reset forgets it."""
         self._connection.execute(self._prepared.upsert_document, {"name": name, "value": value})
 
-    def clear(self, clock_offset: timedelta, people: Iterable[Person], *, held: bool) -> None:
+    def clear(
+        self,
+        clock_offset: timedelta,
+        people: Iterable[Person],
+        changes: Iterable[tuple[datetime, str]] = (),
+        *,
+        held: bool,
+    ) -> None:
         """Empty every table but the version."""
         for table in reversed(schema.metadata.sorted_tables):
             if table not in (schema.meta, schema.world):
                 self._connection.execute(delete(table))
         offset = clock_offset // timedelta(microseconds=1)
-        self._set(clock_offset_us=offset, pds_available=1, held=int(held), counter=0)
+        self._set(clock_offset_us=offset, pds_available=1, held=int(held), counter=0, due_us=None, window_us=None)
         self._change_setup()
         self.put_people(people)
+        self.schedule(changes)
 
     def _set(self, **values: object) -> None:
-        values["epoch"] = schema.world.c.epoch + 1
+        self._update(**values, epoch=schema.world.c.epoch + 1)
+
+    def _update(self, **values: object) -> None:
         self._connection.execute(update(schema.world).values(**values))
         self._state = None
+
+    # What falls due.
+
+    def schedule(self, changes: Iterable[tuple[datetime, str]]) -> None:
+        """Changes of people that wait for their instant."""
+        listed = list(changes)
+        if not listed:
+            return
+        values = [{"at_us": rows.microseconds(at), "body": body} for at, body in listed]
+        self._connection.execute(schema.changes.insert(), values)
+        first, due = min(at for at, _ in listed), self.state().due
+        if due is None or first < due:
+            self.set_due(first)
+
+    def next_change(self) -> datetime | None:
+        """When the next of them is due."""
+        found = self._connection.execute(select(func.min(schema.changes.c.at_us))).scalar()
+        return None if found is None else rows.instant(found)
+
+    def take_changes(self, at: datetime) -> list[str]:
+        """Those of one instant, in the order they were given; they wait no more."""
+        table = schema.changes
+        these = table.c.at_us == rows.microseconds(at)
+        found = list(self._connection.execute(select(table.c.body).where(these).order_by(table.c.seq)).scalars())
+        self._connection.execute(delete(table).where(these))
+        return found
+
+    def waiting_changes(self, nhs_number: str) -> list[tuple[datetime, str]]:
+        """Those that name a number and wait."""
+        table = schema.changes
+        found = self._connection.execute(
+            select(table.c.at_us, table.c.body).where(table.c.body.contains(nhs_number)).order_by(table.c.at_us)
+        )
+        return [(rows.instant(at), body) for at, body in found]
 
     # People and holdings.
 
@@ -172,12 +255,27 @@ class Session:
             select(table.c.standing).where(table.c.authority == ods_code, table.c.file_id == file_id)
         ).scalar()
 
-    def put_file(self, ods_code: str, file_id: str, standing: str) -> None:
-        """Remember how a file id was answered."""
+    def put_file(self, ods_code: str, file_id: str, standing: str, name: str, at: datetime) -> None:
+        """Remember how a file id was answered, and of which file."""
         self._connection.execute(
             self._prepared.upsert_file,
-            {"authority": ods_code, "file_id": file_id, "number": file_number(file_id), "standing": standing},
+            {
+                "authority": ods_code,
+                "file_id": file_id,
+                "number": file_number(file_id),
+                "standing": standing,
+                "name": name,
+                "at_us": rows.microseconds(at),
+            },
         )
+
+    def file(self, ods_code: str, file_id: str) -> FileRow | None:
+        """The file that was answered last under an id."""
+        table = schema.files
+        found = self._connection.execute(
+            select(table.c.name, table.c.at_us).where(table.c.authority == ods_code, table.c.file_id == file_id)
+        ).first()
+        return None if found is None else FileRow(found.name, rows.instant(found.at_us))
 
     def claim(self, claim_id: str) -> str | None:
         """Where the file of a claim goes when all is done; None when the claim was not processed yet."""
@@ -240,6 +338,27 @@ class Session:
             rows.write_author(query.author),
         )
 
+    def stored_queries(self, nhs_number: str) -> list[StoredQuery]:
+        """Every query on a number, in the order they came."""
+        table = schema.queries
+        found = self._connection.execute(select(table).where(table.c.nhs_number == nhs_number).order_by(table.c.seq))
+        return [
+            StoredQuery(
+                Query(
+                    datetime.fromisoformat(row.effective),
+                    row.event_id,
+                    rows.read_author(row.author),
+                    row.nhs_number,
+                    not row.silent,
+                ),
+                rows.instant(row.received_us),
+                row.author_key,
+                bool(row.found),
+                bool(row.listed),
+            )
+            for row in found
+        ]
+
     def queries(self, nhs_number: str) -> list[dict[str, object]]:
         """Every query on a number as plain facts, for a person mending a run."""
         table = schema.queries
@@ -257,6 +376,15 @@ class Session:
         self._connection.execute(delete(schema.notices))
         return found
 
+    def waiting_notices(self, nhs_number: str) -> list[tuple[datetime, Notice]]:
+        """Those that wait and are about a number, and since when."""
+        table = schema.notices
+        found = self._connection.execute(
+            select(table.c.made_us, table.c.body).where(table.c.body.contains(nhs_number)).order_by(table.c.seq)
+        )
+        read = [(rows.instant(made), rows.read_notice(body)) for made, body in found]
+        return [(made, notice) for made, notice in read if notice.access.nhs_number == nhs_number]
+
     def oldest_notice(self) -> datetime | None:
         """Since when the oldest notice waits."""
         found = self._connection.execute(select(func.min(schema.notices.c.made_us))).scalar()
@@ -272,6 +400,34 @@ class Session:
     def add_delivery(self, delivery: str, authority: str, kind: str, name: str, body: bytes | None) -> None:
         """A file to be put into an authority's receiving folder; without a body it stands among the staged ones."""
         self._run("add_delivery", delivery, authority, kind, name, body, "pending")
+
+    def add_told(
+        self, nhs_number: str, authority: str, kind: str, at: datetime, file_id: str, about: str, delivery: str
+    ) -> None:
+        """An authority is told of something under a number, in a file of that delivery."""
+        self._run("add_told", nhs_number, authority, kind, rows.microseconds(at), file_id, about, delivery)
+
+    def told(self, nhs_number: str) -> list[ToldRow]:
+        """What authorities were told of a number, in its order."""
+        told, outbox = schema.told, schema.outbox
+        found = self._connection.execute(
+            select(told, outbox.c.name, outbox.c.state)
+            .join(outbox, outbox.c.delivery == told.c.delivery)
+            .where(told.c.nhs_number == nhs_number)
+            .order_by(told.c.seq)
+        )
+        return [
+            ToldRow(
+                row.authority,
+                row.kind,
+                rows.instant(row.at_us),
+                row.file_id,
+                row.about,
+                row.name,
+                row.state == "delivered",
+            )
+            for row in found
+        ]
 
     def deliveries(self, state: str, after: int, limit: int) -> list[OutboxRow]:
         """Files in a state, in their order, from behind a row on."""

@@ -26,7 +26,7 @@ PRAGMA cache_size = -16384;
 CREATE TABLE holding (nhs_number TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX holdings ON holding (nhs_number);
 CREATE TABLE person (nhs_number TEXT NOT NULL, given, family, birth_date, previous_names, sensitive, inactive,
-  superseded_by);
+  superseded_by, adopted, died);
 CREATE INDEX persons ON person (nhs_number);
 CREATE TABLE result (seq INTEGER PRIMARY KEY, xml TEXT NOT NULL);
 CREATE TABLE echo (seq INTEGER PRIMARY KEY, xml TEXT NOT NULL);
@@ -59,7 +59,7 @@ class Spool:
             ((number, rows.write_holding(holding)) for number, holding in changes.holdings.items()),
         )
         run(
-            "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (rows.write_person(person) for person in changes.learned.values()),
         )
         run("INSERT INTO result (xml) VALUES (?)", ((write_result(result),) for result in changes.results))

@@ -55,7 +55,15 @@ def _hot() -> dict[str, ClauseElement]:
     answered, replies, turns = schema.answered, schema.replies, schema.turns
     first_turn = select(func.min(turns.c.seq)).where(turns.c.party.in_([_p(0), _ANYBODY])).scalar_subquery()
     return {
-        "state": select(world.c.clock_offset_us, world.c.pds_available, world.c.held, world.c.epoch, world.c.setup),
+        "state": select(
+            world.c.clock_offset_us,
+            world.c.pds_available,
+            world.c.held,
+            world.c.epoch,
+            world.c.setup,
+            world.c.due_us,
+            world.c.window_us,
+        ),
         "person": select(schema.people).where(schema.people.c.nhs_number == _p(0)),
         **{
             f"people {size}": select(schema.people).where(schema.people.c.nhs_number.in_(_many(size))) for size in SIZES
@@ -88,6 +96,7 @@ def _hot() -> dict[str, ClauseElement]:
             "nhs_number event_id effective effective_us received_us silent found listed author_key author",
         ),
         "add_notice": _insert(schema.notices, "authority made_us body"),
+        "add_told": _insert(schema.told, "nhs_number authority kind at_us file_id about delivery"),
         "count": update(world).values(counter=world.c.counter + _ONE).returning(world.c.counter),
         "add_delivery": _insert(outbox, "delivery authority kind name body state"),
         "deliveries": select(
