@@ -145,7 +145,7 @@ def _described(text: str) -> tuple[str, str, str, str]:
 
 def _list_faults() -> None:
     """One line a fault: its name, what it does and which requirement must notice."""
+    from cpis_cli.hosting import list_faults
     from cpis_simulator.authority.faults import FAULTS
 
-    for known in FAULTS.values():
-        typer.echo(f"{known.name:40} {', '.join(known.requirements)}\n    {known.behaviour}")
+    list_faults(FAULTS.values())

@@ -12,6 +12,7 @@ import pytest
 from tests.acceptance.running import QUICK, Played, play
 
 SEED = "20260105"
+VIEWER = f"[system_under_test.start]\nkind = 'bundled'\nviewer = true\n\n{QUICK}"
 
 TWO_AUTHORITIES = f"""\
 [[authority]]
@@ -51,6 +52,12 @@ def service_lookups(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
 def care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
     """The whole suite as played for role care; read it, change only copies."""
     return _played_once(tmp_path_factory, worker_id, "care")
+
+
+@pytest.fixture(scope="session")
+def viewer_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """What only a viewer can be judged by; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care", "--tag", "LK-28", name="viewer", config=VIEWER)
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,7 @@ def test_post_raises_when_time_is_up() -> None:
 def test_operations_are_listed_for_a_person_who_looks(client: DriverClient) -> None:
     app: Any = operations_app("care", object())
     text = app.test_client().get("/").text
-    assert "look-up" in text and "Look a person up by NHS number." in text
+    assert "look-up" in text and "Ask CP-IS about a patient" in text
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,14 @@ from cpis_simulator.apps.authority_mesh import AuthorityDoor, Undelivered
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.other_children import add_other_children
 from cpis_simulator.authority.population import Population, add_population
-from cpis_simulator.authority.state import OFFICE
+from cpis_simulator.authority.state import OFFICE, State
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.codecs.upload import encode_upload
 from cpis_simulator.driving import Export
 from cpis_simulator.errors import StartError
 from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name
 from cpis_simulator.settings import FilesSettings
-from cpis_simulator.store.authority_store import AuthorityStore
+from cpis_simulator.store.entry_store import EntryStore
 from cpis_simulator.transport.folders import FolderWatch, make_private, write_whole
 from cpis_simulator.transport.mesh_client import MeshFailed
 
@@ -108,7 +108,7 @@ class AuthorityHost:
         self._offset = timedelta()
         self.places = Places.of(drop, configuration.ods, state, self._files)
         self._make_folders()
-        self._store = AuthorityStore(state)
+        self._store = EntryStore(state, State, "authority")
         self._beside: tuple[AuthorityHost, ...] = ()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -302,7 +302,7 @@ class AuthorityHost:
         """Drop all that is in memory and begin again from the store, as a new process would."""
         with self._lock:
             self._store.close()
-            self._store = AuthorityStore(self._state_file)
+            self._store = EntryStore(self._state_file, State, "authority")
             self._load()
             if self._door is None:
                 self._deliver_leftovers()
