@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import codecs, edge, evidence, lookups, night, replies, serving, suite, uploads
+from bench import codecs, drops, edge, evidence, lookups, mesh, night, replies, serving, suite, uploads
 
 MEASUREMENTS: dict[str, Callable[[], str]] = {
     "codecs": codecs.measured,
+    "drops": drops.measured,
     "edge": edge.measured,
     "evidence": evidence.measured,
     "lookups": lookups.measured,
+    "mesh": mesh.measured,
     "night": night.measured,
     "replies": replies.measured,
     "serving": serving.measured,

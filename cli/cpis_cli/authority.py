@@ -30,6 +30,14 @@ def authority(
     other_children: Annotated[
         int, typer.Option(min=0, help="Children that are held and shared already, as in a real product.")
     ] = 0,
+    mesh_url: Annotated[
+        str | None, typer.Option(help="Address of MESH's REST interface, used instead of the folders.")
+    ] = None,
+    mesh_root: Annotated[
+        Path | None, typer.Option(help="Folder with a MESH folder for each mailbox, used instead of the others.")
+    ] = None,
+    mesh_password: Annotated[str, typer.Option(help="Of the authority's mailbox.")] = "password",
+    mesh_shared_key: Annotated[str, typer.Option(help="Of the environment that MESH belongs to.")] = "TestKey",
     county: Annotated[
         bool, typer.Option("--county", help="Hold a county's children, invented: 721 plans, 1,033 looked after.")
     ] = False,
@@ -42,7 +50,7 @@ def authority(
         bool, typer.Option("--no-collect", help="Do not offer collect; the receiving folder is watched all the same.")
     ] = False,
 ) -> None:
-    """Run the bundled local-authority system: a driver API in front, a drop folder behind.
+    """Run the bundled local-authority system: a driver API in front, a drop folder or a MESH mailbox behind.
 
     Prints one JSON line with its address once it accepts connections. Ends on Ctrl-C.
 
@@ -53,6 +61,8 @@ def authority(
         return
     from cpis_cli.hosting import fail, run_until_told
     from cpis_simulator.apps.authority_host import AuthorityHost
+    from cpis_simulator.apps.authority_mesh import AuthorityDoor, AuthorityMesh
+    from cpis_simulator.apps.authority_pairs import AuthorityPairs
     from cpis_simulator.apps.authority_system import AuthorityDriver
     from cpis_simulator.apps.logs import start_logging
     from cpis_simulator.apps.operations import operations_app
@@ -60,7 +70,9 @@ def authority(
     from cpis_simulator.authority.faults import faulty
     from cpis_simulator.authority.population import COUNTY
     from cpis_simulator.errors import CpisError
+    from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, mailbox_of
     from cpis_simulator.transport.http_server import HttpServer
+    from cpis_simulator.transport.mesh_client import MeshAccount, MeshClient
 
     start_logging()
     configurations = [
@@ -82,6 +94,15 @@ def authority(
     withheld = frozenset(operation for operation, refused in refusals.items() if refused)
     faults = tuple(fault or ())
     try:
+
+        def door_of(code: str) -> AuthorityDoor | None:
+            if mesh_root is not None:
+                return AuthorityPairs(mesh_root / mailbox_of(code), mailbox_of(code), SERVICE_MAILBOX)
+            if mesh_url is not None:
+                account = MeshAccount(mesh_url, mailbox_of(code), mesh_password, mesh_shared_key, SERVICE_MAILBOX)
+                return AuthorityMesh(MeshClient(account))
+            return None
+
         first = state or Path("authority-state") / f"{ods}.sqlite"
         systems = [
             AuthorityHost(
@@ -91,6 +112,7 @@ def authority(
                 kind=faulty(faults),
                 other_children=other_children,
                 population=replace(COUNTY, place=place, seed=seed) if county else None,
+                door=door_of(configuration.ods),
             )
             for place, configuration in enumerate(configurations)
         ]
@@ -123,7 +145,7 @@ def _described(text: str) -> tuple[str, str, str, str]:
 
 def _list_faults() -> None:
     """One line a fault: its name, what it does and which requirement must notice."""
+    from cpis_cli.hosting import list_faults
     from cpis_simulator.authority.faults import FAULTS
 
-    for known in FAULTS.values():
-        typer.echo(f"{known.name:40} {', '.join(known.requirements)}\n    {known.behaviour}")
+    list_faults(FAULTS.values())

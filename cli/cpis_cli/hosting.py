@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from typing import get_args
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
 
 import typer
 
 from cpis_fixtures.processes import ENDS_WITH_INPUT
 from cpis_simulator.apps.memory import collect_seldom
 from cpis_simulator.errors import ConfigError, CpisError
+from cpis_simulator.seeding import Fault
 from cpis_simulator.settings import Profile
 
 USAGE_ERROR = 2
@@ -32,6 +33,12 @@ def fail(command: str, error: CpisError) -> typer.Exit:
     """Say what is wrong on standard error; the exit code to raise: 2 for the user's mistake, 3 for ours."""
     typer.echo(f"cpis {command}: {error}", err=True)
     return typer.Exit(USAGE_ERROR if isinstance(error, ConfigError) else HARNESS_ERROR)
+
+
+def list_faults(faults: Iterable[Fault[Any]]) -> None:
+    """Print what each seeded fault is called, what it does and which requirement must notice."""
+    for known in faults:
+        typer.echo(f"{known.name:40} {', '.join(known.requirements)}\n    {known.behaviour}")
 
 
 def profile_named(profile: str) -> Profile:

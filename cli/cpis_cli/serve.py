@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,6 +25,16 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the lookup endpoint, 0 for any free one.")] = 0,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the control API, 0 for any free.")] = 0,
+    mesh_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of MESH's REST interface, 0 for any free.")
+    ] = 0,
+    mesh_folder: Annotated[
+        list[str] | None,
+        typer.Option(help="ODS code of an authority whose mailbox has folders of pairs, in DROP/mesh."),
+    ] = None,
+    mesh_seed: Annotated[
+        str | None, typer.Option(help="Further mailboxes: `interop`, those of the MESH sandbox's own tests.")
+    ] = None,
     directory_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the directory API, 0 for any free.")
     ] = 0,
@@ -50,7 +60,7 @@ def serve(
     fault: Annotated[list[str] | None, typer.Option(help="Seeded fault, by name; may be repeated.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the seeded faults and end.")] = False,
 ) -> None:
-    """Run the mock Spine: drop folders, lookup endpoint, directory, control API.
+    """Run the mock Spine: drop folders, MESH mailboxes, lookup endpoint, directory, control API.
 
     Prints one JSON line with its addresses once it accepts connections, and logs to standard error. Ends on Ctrl-C.
 
@@ -87,6 +97,9 @@ def serve(
                 control_port=control_port,
                 directory_port=directory_port,
                 tls=None if no_tls else server_tls(read, cert, key, ca),
+                mesh_port=mesh_port,
+                mesh_folders=tuple(mesh_folder or ()),
+                mesh_seed=_seed(mesh_seed),
                 population=population,
             )
             uploads = (*(load_upload or ()), *(more_uploads or ()))
@@ -144,6 +157,19 @@ def _settings(config: Config, pds_unknown: str | None) -> Settings:
     pds = config.settings.pds
     chosen = pds_unknown or (pds.unknown if "unknown" in pds.model_fields_set else "learn")
     return config.settings.model_copy(update={"pds": pds.model_copy(update={"unknown": chosen})})
+
+
+def _seed(name: str | None) -> Literal["none", "interop"]:
+    """The seed of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from cpis_simulator.errors import ConfigError
+
+    if name not in (None, "interop"):
+        raise ConfigError("--mesh-seed", expected="interop", found=name)
+    return "interop" if name else "none"
 
 
 def _authorities(config: Config, codes: list[str] | None) -> Sequence[RegisteredAuthority]:

@@ -7,7 +7,7 @@ Both are tables beside the features: `calls_for.csv` (test, check, requirements,
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -60,14 +60,21 @@ def load_suite(
     return Suite(called_for=called_for, scenarios=by_test, reasons=reasons), errors
 
 
-def is_for(test: str | None, scenario: str, role: str, called_for: Iterable[CalledFor]) -> bool:
-    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody."""
+def is_for(
+    test: str | None, scenario: str, role: str, called_for: Iterable[CalledFor], claims: Collection[str] = ()
+) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody.
+
+    A test that applies only to a claim is for whoever makes it; whether a clock can be moved is found out by asking.
+    """
     catalogued = catalogue.tests().get(test or "")
     if catalogued is None:
         return True
     calls = [call for call in called_for if call.test == test]
     parties = {call.party for call in calls if fnmatchcase(scenario, call.scenario or "*")}
-    return role in catalogued.profile and (not calls or role in parties)
+    needed = catalogued.applies_when
+    applies = not needed or needed.startswith("needs:") or needed in claims
+    return applies and role in catalogued.profile and (not calls or role in parties)
 
 
 def read_dispositions(file: Path) -> dict[str, Disposition]:

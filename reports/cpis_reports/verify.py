@@ -9,7 +9,7 @@ recorded parameters, comes out as recorded; and outcomes, verdicts and summary f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def verify(folder: Path, *, suite: Suite | None = None) -> list[str]:
     again = [_run_again(scenario, bundle, differences) for scenario in bundle.results.scenarios]
     differences += _conclusions(bundle.results, again)
     if suite is not None:
-        differences += _suite(bundle.results.suite, suite, bundle.results.run.role)
+        differences += _suite(bundle.results.suite, suite, bundle.results.run.role, bundle.results.run.claims)
     return differences
 
 
@@ -165,7 +165,7 @@ def _undecided(attempt: Attempt) -> Attempt:
     return attempt.model_copy(update={"outcome": "inconclusive", "cause": None})
 
 
-def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
+def _suite(recorded: Suite, known: Suite, role: Role, claims: Collection[str]) -> list[str]:
     """Checks and scenarios of the role that the suite calls for and the record leaves out."""
 
     def calls(suite: Suite) -> set[tuple[str, str, str, str, int]]:
@@ -183,7 +183,7 @@ def _suite(recorded: Suite, known: Suite, role: Role) -> list[str]:
     for test, ids in known.scenarios.items():
         if test not in catalogue.tests():
             continue
-        own = {scenario for scenario in ids if is_for(test, scenario, role, known.called_for)}
+        own = {scenario for scenario in ids if is_for(test, scenario, role, known.called_for, claims)}
         left_out = sorted(own - set(recorded.scenarios.get(test, ())))
         missing += [f"suite: {test} has the scenario {scenario}, the record does not" for scenario in left_out]
     return missing

@@ -300,13 +300,69 @@ class CareAuthor(Shape):
     organisation_name: str
 
 
+class SignIn(Shape):
+    """Who sits at a desk of the product from now on, until the next sign-in or a sign-out.
+
+    With `author.asid` nobody does: the desk's system asks by itself, and the author is the person responsible for it.
+    """
+
+    author: CareAuthor
+    activities: Annotated[
+        list[str], Field(description="National codes of the user's role: B0107 view and notify, B0170 view silently")
+    ] = []
+    scheduled: Annotated[bool, Field(description="The desk is one of scheduled care, such as a clinic")] = False
+
+
+class PatientDetails(Shape):
+    """A patient to be put into the product's index. That alone is no attendance, and must not make a query."""
+
+    given: str
+    family: str
+    birth_date: date
+    nhs_number: str | None = None
+    verified: Annotated[bool, Field(description="The number was traced on PDS")] = True
+    may_be_pregnant: bool = False
+    consent_refused: Annotated[bool, Field(description="Consent to share is recorded as refused")] = False
+
+
+class PatientReference(Shape):
+    """A patient in the product."""
+
+    patient_id: Annotated[str, Field(description="The product's own reference")]
+
+
+class Attendance(Shape):
+    """An attendance as the product shows it."""
+
+    attendance_id: str
+    patient_id: str
+    complete: Annotated[bool, Field(description="Whoever registers has done; the patient can be treated")] = False
+
+
+class AttendanceReference(Shape):
+    """An attendance in the product."""
+
+    attendance_id: str
+
+
+class OpenList(Shape):
+    """A list of patients, such as a waiting list, is opened by whoever is signed in."""
+
+    patient_ids: list[str]
+
+
 class LookUp(Shape):
-    """Ask the service about one number. `silent` None leaves the flag out."""
+    """Ask about one patient.
+
+    A product is given `patient_id`, and `nhs_number` only to say again whose it is: whoever is signed in asks. A client
+    that has no patients and no desks is given number and author.
+    """
 
     nhs_number: str
-    author: CareAuthor
-    silent: bool | None = None
-    event_id: Annotated[str | None, Field(description="None: the client makes one")] = None
+    patient_id: str | None = None
+    author: Annotated[CareAuthor | None, Field(description="None: who is signed in")] = None
+    silent: Annotated[bool | None, Field(description="None: as role and desk have it; a client leaves it out")] = None
+    event_id: Annotated[str | None, Field(description="None: the product makes one")] = None
     accessed: Annotated[datetime | None, Field(description="Time of the query, None: now")] = None
 
 
@@ -320,6 +376,10 @@ class ShownPlan(Shape):
     authority: str
     telephone_office: str | None = None
     telephone_emergency: str | None = None
+    current: Annotated[bool, Field(description="Shown as one that runs; a past one must look different (UI-005)")] = (
+        True
+    )
+    text: Annotated[str, Field(description="Its words on the screen")] = ""
 
 
 class ShownAccess(Shape):
@@ -332,14 +392,57 @@ class ShownAccess(Shape):
 
 
 class LookUpResult(Shape):
-    """What the care system understood: `pending` while it waits, `unknown` when no usable answer came (QRY-013)."""
+    """What the screen shows of a lookup, and what kind of message that is.
 
-    status: Literal["found", "no-record", "refused", "unknown", "denied", "pending"]
-    text: str
+    `pending` while it waits; `unknown` when no usable answer came (QRY-013); `refused` when the service would not
+    answer. Not asked at all: `unverified` and `invalid` numbers, `denied` users; `not-asked` when nobody has tried yet.
+    """
+
+    status: Literal[
+        "found", "no-record", "refused", "unknown", "denied", "pending", "unverified", "invalid", "not-asked"
+    ]
+    text: Annotated[str, Field(description="All words of the message, as the user reads them")]
     event_id: str | None = None
     asked: datetime | None = None
+    alert: Annotated[bool, Field(description="A visible alert stands on the patient (UI-004)")] = False
+    complete: Annotated[
+        bool, Field(description="False: the answer announces more than it holds, and the user is told so (RSP-002)")
+    ] = True
     plans: list[ShownPlan] = []
     accesses: list[ShownAccess] = []
+
+
+class ListLine(Shape):
+    """A patient on a list."""
+
+    patient_id: str
+    alert: bool = False
+    text: str = ""
+
+
+class PatientList(Shape):
+    """A list of patients as it is shown."""
+
+    items: list[ListLine] = []
+
+
+class AuditEntry(Shape):
+    """A lookup in the product's audit trail (IG-005)."""
+
+    at: datetime
+    user: str
+    role: str
+    organisation: str
+    nhs_number: str
+    silent: bool | None = None
+    event_id: str | None = None
+    outcome: Annotated[str, Field(description="The status of `look-up`")]
+
+
+class AuditExtract(Shape):
+    """The audit trail, oldest first."""
+
+    items: list[AuditEntry] = []
 
 
 class LookUpReference(Shape):
@@ -786,9 +889,21 @@ AUTHORITY_OPERATIONS: Final = (
 
 CARE_OPERATIONS: Final = (
     Operation("version", Nothing, Version, "Say what the product is and which operations its driver offers.", True),
-    Operation("look-up", LookUp, LookUpResult, "Look a person up by NHS number.", True),
-    Operation("begin-look-up", LookUp, LookUpReference, "Look a person up without waiting for the answer."),
+    Operation("reset", Nothing, Nothing, "Forget every patient, lookup and message."),
+    Operation("set-clock", SetClock, Nothing, "Move the product's clock."),
+    Operation("restart", Nothing, Nothing, "Stop and start the product; nothing may be lost."),
+    Operation("sign-in", SignIn, Nothing, "Let somebody sit down at a desk.", True),
+    Operation("sign-out", Nothing, Nothing, "Let nobody be signed in."),
+    Operation("record-patient", PatientDetails, PatientReference, "Put a patient into the index.", True),
+    Operation("look-up", LookUp, LookUpResult, "Ask CP-IS about a patient, and say what is shown at the end.", True),
+    Operation("begin-look-up", LookUp, LookUpReference, "Ask without waiting for the answer."),
     Operation("shown", LookUpReference, LookUpResult, "What is shown of such a lookup at this moment."),
+    Operation("patient-screen", PatientReference, LookUpResult, "What is shown on a patient at this moment.", True),
+    Operation("open-alert", PatientReference, LookUpResult, "Open the alert that stands on a patient."),
+    Operation("open-list", OpenList, PatientList, "Open a list of patients."),
+    Operation("register-attendance", PatientReference, Attendance, "Begin to register an attendance."),
+    Operation("complete-attendance", AttendanceReference, Attendance, "Complete the registration of an attendance."),
+    Operation("audit", Nothing, AuditExtract, "The audit trail of lookups.", True),
 )
 
 SERVICE_OPERATIONS: Final = (

@@ -145,6 +145,10 @@ _PLACES: Final = {"message": 1, "subject": 1, "record": 1}
 class AckSettings(Group):
     """Form of an acknowledgement."""
 
+    mesh_code_15: Annotated[
+        Literal["off", "instead", "both"],
+        Field(description="A report of code 15 for a file by MESH that is no CP-IS file, beside CPF01 or instead"),
+    ] = "off"
     echo_valid_records: Annotated[
         bool, Field(description="Records that were stored are repeated, without their plans (ACK-008)")
     ] = False
@@ -251,7 +255,12 @@ _VERSION: Final = r"^([0-9]+(\.[0-9]+)*)?$"
 
 
 class FilesSettings(Group):
-    """The drop folder of profile `cpis-client`."""
+    """The drop folder of profile `cpis-client`, and which way answers leave."""
+
+    reply_profile: Annotated[
+        Literal["as-last-upload", "cpis-client", "mesh"],
+        Field(description="Answers and notifications go where the last upload came from, or always one way"),
+    ] = "as-last-upload"
 
     upload: Annotated[str, Field(description="Folder that an authority drops files into")] = "upload"
     response: Annotated[str, Field(description="Folder that it is answered in")] = "response"
@@ -263,6 +272,13 @@ class FilesSettings(Group):
     ] = "events"
     settle: Annotated[float, Field(ge=0, description="Seconds that an unclosed file must stand still")] = 0.2
     max_bytes: Annotated[int, Field(gt=0, description="A larger upload is answered CPF01")] = 512 * 1024 * 1024
+    status_time_zone: Annotated[
+        Literal["uk", "utc"], Field(description="Of a control file's status record: local time, or UTC")
+    ] = "uk"
+    save_sent: Annotated[bool, Field(description="Pairs that went stand in SENT, or are deleted (PU-12)")] = True
+    collect_report: Annotated[bool, Field(description="A report for each pair that was taken")] = False
+    transfer_report: Annotated[bool, Field(description="A report for each pair that went")] = False
+    delay_report: Annotated[bool, Field(description="A report for each try that failed (PU-11)")] = False
     client_version: Annotated[
         str, Field(pattern=_VERSION, description="Version of the client that the authorities use (CC-07)")
     ] = "1.0"
@@ -295,6 +311,33 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 Profile = Literal["reliable", "express", "sync"]
 """How a lookup is exchanged: ebXML with or without acknowledgement and duplicate elimination, or one SOAP exchange."""
+
+
+class MeshSettings(Group):
+    """The mailboxes, and the REST interface to them."""
+
+    strict: Annotated[
+        bool, Field(description="A token has its time and counts once; senders are checked; no routing by patient")
+    ] = True
+    strict_inbox: Annotated[bool, Field(description="An acknowledged message cannot be fetched again (IN-06)")] = True
+    last_chunk_early: Annotated[
+        Literal["refuse", "accept"], Field(description="The last chunk while another one is missing (CH-08)")
+    ] = "refuse"
+    unfinished_h: Annotated[float, Field(gt=0, description="Hours until an unfinished upload is dropped (CH-11)")] = 24
+    v2_chunk_body: Annotated[bool, Field(description="Version 2 answers a further chunk with the message's id")] = True
+    lookup_token: Annotated[Literal["optional", "required"], Field(description="Whether look-ups need a token")] = (
+        "optional"
+    )
+    max_request: Annotated[int, Field(gt=0, description="Bytes of a request body (CH-01)")] = 100_000_000
+    poll_s: Annotated[float, Field(ge=0, description="A list asked for again sooner is answered 429; 0: never")] = 0
+    client_certificate: Annotated[
+        Literal["optional", "required"], Field(description="Whether a client shows a certificate (AU-08)")
+    ] = "optional"
+    admin: Annotated[bool, Field(description="Offer the simulator's own calls: reset, report, event")] = False
+    shared_key: Annotated[str, Field(min_length=1, description="The environment's half of every secret")] = "TestKey"
+    password: Annotated[str, Field(min_length=1, description="Of the authorities' mailboxes and the service's")] = (
+        "password"
+    )
 
 
 class TransportSettings(Group):
@@ -363,6 +406,7 @@ class Settings(Group):
     inactive: InactiveSettings = InactiveSettings()
     messages: MessagesSettings = MessagesSettings()
     files: FilesSettings = FilesSettings()
+    mesh: MeshSettings = MeshSettings()
     transport: TransportSettings = TransportSettings()
 
     def changed(self) -> dict[str, object]:

@@ -41,7 +41,7 @@ class Judge:
         """
         lane = self.stage.lane
         # What a product did not do because it was dead is no breach of what it should have done.
-        lane.authority.insist_that_it_runs()
+        lane.under_test.insist_that_it_runs()
         self.stage.insist_that_files_are_read()
         never_read = lane.never_read()
         lane.service.probe(never_read=never_read)

@@ -35,6 +35,7 @@ pytest_plugins = [
     "cpis_steps.replies",
     "cpis_steps.lookups",
     "cpis_steps.weather",
+    "cpis_steps.care_desk",
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
     "cpis_steps.second_authority",

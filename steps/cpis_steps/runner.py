@@ -74,10 +74,17 @@ def plan_of(request: Request) -> RunPlan:
     if role not in CAPABILITIES:
         raise ConfigError("Unknown role", expected=", ".join(CAPABILITIES), found=role)
     under_test = config.system_under_test
-    if role != "authority" and under_test.start.kind != "bundled":
+    if under_test.start.kind != "bundled" and role == "service":
         raise ConfigError(
-            f"Role {role} can so far be played by the bundled system only",
-            mend="Leave out system_under_test.start, or test an authority.",
+            "Role service can so far be played by the bundled system only",
+            mend="Leave out system_under_test.start, or test an authority or a care system.",
+        )
+    if under_test.start.kind != "bundled" and role != under_test.role:
+        raise ConfigError(
+            f"The product that cpis.toml describes cannot be tested as {role}",
+            where="system_under_test.role",
+            expected=role,
+            found=under_test.role,
         )
     check_product(under_test.start, under_test.driver)
     offered = config.lanes()
@@ -331,7 +338,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
             scenario = scenario.model_copy(update={"attempts": [earlier, *scenario.attempts]})
         scenarios.append(scenario.model_copy(update={"own": is_own(planned.file)}))
     served = plan.config.own_authorities()
-    pairs = [(s.test, s.id) for s in suite() if is_for(s, plan.role, authorities=len(served))]
+    pairs = [(s.test, s.id) for s in suite() if is_for(s, plan.role, plan.claims, authorities=len(served))]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
     if not lanes:
         (plan.folder / JOURNAL).touch()  # Nothing crossed a border; the bundle says so by an empty journal.
@@ -350,7 +357,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
         base=plan.base.isoformat(),
         settings=_json(config.settings.changed()),
         authorities=[authority.ods_code for authority in served],
-        claims=config.system_under_test.claims,
+        claims=plan.claims,
         capabilities=config.system_under_test.capabilities or None,
         selection=plan.selection,
         evidence_sha256=sha256,

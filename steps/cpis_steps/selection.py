@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -34,15 +34,16 @@ def played_files(plan: RunPlan) -> list[Path]:
     return feature_files(plan.features or [suite_folder(), *plan.config.own_scenarios.features])
 
 
-def is_for(scenario: FeatureScenario, role: str, *, authorities: int = 1) -> bool:
-    """The scenario's catalogue test can put the role under test, and judges it; one without a test is for everybody.
+def is_for(scenario: FeatureScenario, role: str, claims: Collection[str] = (), *, authorities: int = 1) -> bool:
+    """The scenario's catalogue test can put the role under test, and judges what it claims.
 
     Args:
-        authorities: How many the product serves.
+        claims: What the product claims.
+        authorities: How many it serves.
     """
     if SECOND_AUTHORITY in scenario.tags and authorities < 2:
         return False
-    return suites.is_for(scenario.test, scenario.id, role, _calls())
+    return suites.is_for(scenario.test, scenario.id, role, _calls(), claims)
 
 
 @cache
@@ -56,7 +57,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
     words = plan.expression.lower().split()
     text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
     return (
-        is_for(scenario, plan.role, authorities=len(plan.config.own_authorities()))
+        is_for(scenario, plan.role, plan.claims, authorities=len(plan.config.own_authorities()))
         and all(w.replace("-", " ") in text for w in words)
         and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
     )

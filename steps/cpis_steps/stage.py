@@ -18,6 +18,7 @@ from cpis_fixtures.care_settings import CareSetting, care_setting
 from cpis_fixtures.cast import Cast, CastPlan, Person
 from cpis_fixtures.lane import Lane
 from cpis_reports.catalogue import tests
+from cpis_reports.checks.care import FORM_RULES
 from cpis_reports.checks.exchanges import lookups
 from cpis_reports.checks.reading import acknowledgements, code_for, others_in, uploads
 from cpis_simulator import driving
@@ -65,7 +66,11 @@ class Stage:
         self.new_numbers: dict[str, str] = {}
         self.workers: dict[str, list[str]] = {}
         self.elsewhere: list[tuple[RegisteredAuthority, CastPlan]] = []
+        self.earlier: list[AccessFacts] = []
         self.begun: dict[str, driving.LookUpReference] = {}
+        self.patients: dict[str, driving.PatientReference] = {}
+        self.patient_details: dict[str, dict[str, object]] = {}
+        self.activities: list[str] | None = None
         self.marker_event: str | None = None
         self.telephone: str | None = None
         self.telephone_keyed = False
@@ -377,22 +382,91 @@ class Stage:
     def look_up(self, person: Person, setting: str, label: str = "access") -> AccessFacts:
         """Have a care setting look someone up, and wait until whoever must be told of it has been."""
         chosen = care_setting(setting)
-        author = self.author(chosen, label)
         since = self.lane.since_now()
-        request = driving.LookUp(
-            nhs_number=str(person.nhs_number),
-            author=author,
-            silent=chosen.silent,
-            event_id=self.event_id(label),
-            accessed=self.instant(),
-        )
-        facts = access_facts(request)
-        self.accesses[label] = facts
+        request = self._request(person, chosen, label)
         result = self.care.look_up(request)
-        if result.status == "found" and not chosen.scheduled and not self.held:
+        facts = self.accesses[label] = self._facts(request, since)
+        if result.status == "found" and not self._was_silent(request, chosen, since) and not self.held:
             self.wait_for(_responded(self.ods, "access-notification"), since=since, within=SERVICE_S)
             self.authority.collect()
         return facts
+
+    def _request(self, person: Person, setting: CareSetting, label: str) -> driving.LookUp:
+        """What the care system is asked: one under test has desks and patients, ours is simply told who asks."""
+        author = self.author(setting, label)
+        number = str(person.nhs_number)
+        if self.care.under_test:
+            self.sit_down(setting, author)
+            return driving.LookUp(nhs_number=number, patient_id=self.patient(person).patient_id)
+        return driving.LookUp(
+            nhs_number=number,
+            author=author,
+            silent=setting.silent,
+            event_id=self.event_id(label),
+            accessed=self.instant(),
+        )
+
+    def look_up_elsewhere(self, person: Person, setting: str, label: str) -> AccessFacts:
+        """Have somebody of another care setting look a person up, two days ago and on; not the system under test."""
+        chosen = care_setting(setting)
+        self._instants += 1
+        request = driving.LookUp(
+            nhs_number=str(person.nhs_number),
+            author=self.author(chosen, label),
+            silent=chosen.silent,
+            event_id=self.event_id(label),
+            accessed=self._base - timedelta(days=2) + self._instants * timedelta(minutes=1),
+        )
+        found = self.lane.elsewhere.look_up(request)
+        if found.status != "found":
+            raise HarnessError("An earlier access did not come about", expected="found", found=found.text)
+        facts = access_facts(request)
+        if chosen.asid:
+            facts["system"] = chosen.asid
+        return facts
+
+    def sit_down(self, setting: CareSetting, author: driving.CareAuthor) -> None:
+        """Let a worker of a setting sign in, or a system that asks by itself be at the desk."""
+        usual = ["B0170" if setting.scheduled else "B0107"]
+        activities = usual if self.activities is None else self.activities
+        request = driving.SignIn(
+            author=author, activities=[] if author.asid else activities, scheduled=setting.scheduled
+        )
+        self.seated = author
+        self.care.ask("sign-in", request, Nothing)
+
+    def patient(self, person: Person) -> driving.PatientReference:
+        """The person in the index of the care system; put there when a scenario first needs it."""
+        if person.who not in self.patients:
+            details = {
+                "given": person.given,
+                "family": person.family,
+                "birth_date": person.birth_date,
+                "nhs_number": person.nhs_number,
+                "may_be_pregnant": person.is_mother,
+                **self.patient_details.get(person.who, {}),
+            }
+            request = driving.PatientDetails.model_validate(details)
+            self.patients[person.who] = self.care.ask("record-patient", request, driving.PatientReference)
+        return self.patients[person.who]
+
+    def _facts(self, request: driving.LookUp, since: int) -> AccessFacts:
+        """What must be told of an access: of a product's own, event and time are those of the query that it sent."""
+        if request.author is not None:
+            return access_facts(request)
+        facts = author_facts(self.seated)
+        made = [found for found in lookups(self.seen(since)) if found.query.query.nhs_number == request.nhs_number]
+        if made:
+            query = made[-1].query.query
+            facts |= {"event_id": query.event_id, "accessed": query.effective_time.isoformat()}
+        return facts
+
+    def _was_silent(self, request: driving.LookUp, setting: CareSetting, since: int) -> bool:
+        """Nobody will be told of the lookup; a product under test has decided that by itself."""
+        if request.author is not None:
+            return setting.scheduled
+        made = [found for found in lookups(self.seen(since)) if found.query.query.nhs_number == request.nhs_number]
+        return not made or made[-1].query.query.is_silent()
 
     def script(self, *turns: driving.Turn) -> None:
         """Have the service do something else than it should with the next lookups."""
@@ -411,17 +485,11 @@ class Stage:
 
     def begin_look_up(self, person: Person, setting: str) -> None:
         """Have a care setting look someone up without waiting for the answer."""
-        chosen = care_setting(setting)
         label = f"lookup of {person.who}"
-        request = driving.LookUp(
-            nhs_number=str(person.nhs_number),
-            author=self.author(chosen, label),
-            silent=chosen.silent,
-            event_id=self.event_id(label),
-            accessed=self.instant(),
-        )
-        self.accesses[label] = access_facts(request)
+        since = self.lane.since_now()
+        request = self._request(person, care_setting(setting), label)
         self.begun[person.who] = self.care.ask("begin-look-up", request, driving.LookUpReference)
+        self.accesses[label] = self._facts(request, since)
 
     def watch_look_ups(self, *, until_over: bool = False) -> None:
         """See what is shown of the lookups that were begun, when nothing is pending any more.
@@ -436,7 +504,13 @@ class Stage:
             )
 
     def wait_for_late_reply(self, person: Person) -> None:
-        """Wait until the reply to a lookup was delivered, late as it is."""
+        """Wait until the reply to a lookup was delivered, late as it is; for no reply where no query has come."""
+
+        def asked(evidence: Evidence) -> bool:
+            return any(found.query.query.nhs_number == person.nhs_number for found in lookups(evidence))
+
+        if not self.wait_for(asked, since=self.since, within=self.lane.care_timeout_s):
+            return
 
         def delivered(evidence: Evidence) -> bool:
             return any(
@@ -446,8 +520,8 @@ class Stage:
         self.wait_for(delivered, since=self.since, within=SERVICE_S + self.lane.care_timeout_s)
 
     def rules_of(self, role: str) -> list[str]:
-        """The rules of message form that the scenario's catalogue test judges for a role."""
-        return [r for r in tests()[str(self.test)].judges.get(role, ()) if r.startswith("CPIS-MSG")]
+        """The rules of a query's form that the scenario's catalogue test judges for a role."""
+        return [r for r in tests()[str(self.test)].judges.get(role, ()) if r in FORM_RULES]
 
     # Waiting and reading
 
@@ -481,11 +555,19 @@ class Stage:
 
 def access_facts(request: driving.LookUp) -> AccessFacts:
     """What an authority must be able to say of an access, as checks expect it."""
-    author = request.author
-    assert request.event_id is not None and request.accessed is not None
+    assert request.author is not None and request.event_id is not None and request.accessed is not None
     return {
+        **author_facts(request.author),
         "event_id": request.event_id,
         "accessed": request.accessed.isoformat(),
+    }
+
+
+def author_facts(author: driving.CareAuthor) -> AccessFacts:
+    """Who looked, in what role and where; not yet when."""
+    return {
+        "event_id": "",
+        "accessed": "",
         "worker": " ".join([*author.given, author.family]),
         "role": author.role_name,
         "organisation": author.organisation_name,

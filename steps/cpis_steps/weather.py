@@ -36,6 +36,23 @@ FORMS: dict[str, Turn] = {
     "with a contentId that names another block": Turn(
         changes=[Change(old="COCT_TP146105GB01#CPPInformation", new="COCT_TP146103GB01#LACInformation")]
     ),
+    "of no record, with a code that no list has": Turn(
+        changes=[
+            Change(old='code="CPIS-0001"', new='code="CPIS-9999"'),
+            Change(old='displayName="No Records Found"', new='displayName="CP-IS error"'),
+        ]
+    ),
+    "of no record, with the text of another code": Turn(
+        changes=[Change(old='displayName="No Records Found"', new='displayName="Consumer not authorised"')]
+    ),
+    "with a total that announces one record more": Turn(
+        changes=[
+            Change(
+                old='<pertinentTotalReturnedChildRecords><value value="1"/>',
+                new='<pertinentTotalReturnedChildRecords><value value="2"/>',
+            )
+        ]
+    ),
     "with a negative total": Turn(
         changes=[
             Change(
@@ -167,6 +184,6 @@ def the_next_one_is_shown(cpis_stage: Stage, cpis_judge: Judge) -> None:
 
 @then("the query obeys the rules of this test")
 def the_query_obeys(cpis_stage: Stage, cpis_judge: Judge) -> None:
-    """Each rule of message form that the catalogue test judges for a care system."""
+    """Each rule of a query's form that the catalogue test judges for a care system."""
     for rule in cpis_stage.rules_of("care"):
         cpis_judge(f"query-obeys-{rule.removeprefix('CPIS-').lower()}", nhs_number=cpis_stage.cast["child"].nhs_number)

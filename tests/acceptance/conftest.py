@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.acceptance.running import QUICK, Played, play
 
 SEED = "20260105"
+VIEWER = f"[system_under_test.start]\nkind = 'bundled'\nviewer = true\n\n{QUICK}"
 
 TWO_AUTHORITIES = f"""\
 [[authority]]
@@ -32,6 +34,13 @@ SERVICE = """\
 role = "service"
 claims = ["author:person", "author:device", "route:hl7v3"]
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Runs can be interrupted: what a shell starts in the background ignores SIGINT, and so do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +65,12 @@ def service_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pla
 def care_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
     """The whole suite as played for role care; read it, change only copies."""
     return _played_once(tmp_path_factory, worker_id, "care")
+
+
+@pytest.fixture(scope="session")
+def viewer_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """What only a viewer can be judged by; read it, change only copies."""
+    return _played_once(tmp_path_factory, worker_id, "care", "--tag", "LK-28", name="viewer", config=VIEWER)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_a_table_is_markdown() -> None:
 def test_an_unknown_measurement_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["codex"]) == 2
     assert (
-        "codex; there are codecs, edge, evidence, lookups, night, replies, serving, suite, uploads"
+        "codex; there are codecs, drops, edge, evidence, lookups, mesh, night, replies, serving, suite, uploads"
         in capsys.readouterr().err
     )
 

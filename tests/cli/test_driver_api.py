@@ -29,7 +29,7 @@ def test_the_committed_description_is_the_one_that_the_code_makes() -> None:
 
 def test_every_operation_of_authority_and_care_is_described() -> None:
     paths = document()["paths"]
-    assert len(paths) == 25
+    assert len(paths) == 34
     assert paths["/version"]["post"]["tags"] == ["authority", "care"]
     assert paths["/look-up"]["post"]["x-required"] is True
     assert paths["/held-back"]["post"]["x-tests-lost-without-it"] == ["FD-19"]

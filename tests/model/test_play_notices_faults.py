@@ -19,7 +19,7 @@ from cpis_simulator.vocabulary import RecordCode
 from tests.model.real_service import CoreService
 from tests.model.test_service_agrees import PROFILE, play
 
-TRIED: Final = settings(PROFILE, max_examples=300, derandomize=True, phases=(Phase.generate,))
+TRIED: Final = settings(PROFILE, max_examples=1000, derandomize=True, phases=(Phase.generate,))
 ALL_CHECKS: Final = UploadSettings().business_checks
 
 WRONG_SETTINGS: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {

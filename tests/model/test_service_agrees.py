@@ -20,7 +20,6 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from cpis_simulator.settings import NotifySettings
 from tests.model import reference as model
 from tests.model.real_service import CoreService, Failures, RealService, StoredService, birthday_of
 from tests.model.reference import CHILD, CPP, LAC, MOTHER, UCP, Name, Person, Plan, Query, Record, Upload
@@ -433,12 +432,7 @@ def test_core_and_model_agree(mode: str) -> None:
     assert not missing, f"never came up: {sorted(missing)}"
 
 
-FALLS_DUE: Final = "empty_batches" in NotifySettings.model_fields
-"""A leap of the clock ends the windows on its way."""
-WINDOW: Final = pytest.param("window", marks=pytest.mark.skipif(not FALLS_DUE, reason="a thread ends the windows"))
-
-
-@pytest.mark.parametrize("mode", ["immediate", "held", WINDOW])
+@pytest.mark.parametrize("mode", ["immediate", "held", "window"])
 def test_stored_service_and_model_agree(mode: str, tmp_path: Path) -> None:
     real = StoredService(tmp_path, mode)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.upload import encode_upload
@@ -27,7 +28,7 @@ def wait_for(is_true: Callable[[], object], seen: Callable[[], object], *, withi
         time.sleep(0.002)
 
 
-def make_node(folder: Path, choices: Settings | None = None, *, store: str | None = None, **more: bool) -> ServiceNode:
+def make_node(folder: Path, choices: Settings | None = None, *, store: str | None = None, **more: Any) -> ServiceNode:
     """A node on the journal and drop root of a folder, and on its store or another one."""
     return ServiceNode(
         choices or Settings(),
@@ -43,10 +44,15 @@ def make_node(folder: Path, choices: Settings | None = None, *, store: str | Non
 
 @contextmanager
 def running(
-    folder: Path, choices: Settings | None = None, *, started: bool = True, store: str | None = None
+    folder: Path,
+    choices: Settings | None = None,
+    *,
+    started: bool = True,
+    store: str | None = None,
+    **more: Any,
 ) -> Iterator[ServiceNode]:
     """A node that is stopped afterwards."""
-    node = make_node(folder, choices, store=store)
+    node = make_node(folder, choices, store=store, **more)
     if started:
         node.start()
     try:

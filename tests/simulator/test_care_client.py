@@ -64,8 +64,8 @@ def test_a_given_event_id_and_time_are_used() -> None:
 def test_a_number_with_a_wrong_check_digit_is_not_sent() -> None:
     result = prepare(looked_up(nhs_number="9990001013"), now=NOW, ids=ids())
     assert isinstance(result, LookUpResult)
-    assert result.status == "refused"
-    assert result.text.startswith("NHS number not verified")
+    assert result.status == "invalid"
+    assert result.text.startswith("NHS number not valid")
 
 
 def test_nobody_signed_in_is_denied_and_not_sent() -> None:
@@ -88,6 +88,9 @@ def test_an_answer_is_shown_with_authority_and_both_telephones() -> None:
             "authority": "EXAMPLETON TEST COUNCIL",
             "telephone_office": "tel:01632960001",
             "telephone_emergency": "tel:01632960002",
+            "current": True,
+            "text": "Child protection plan, from 1 Nov 2025. EXAMPLETON TEST COUNCIL: office 01632960001, "
+            "emergency duty 01632960002.",
         }
     ]
     assert [(a.worker, a.role, a.organisation) for a in result.accesses] == [

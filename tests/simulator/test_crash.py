@@ -36,13 +36,15 @@ UPLOAD_POINTS = [
 ]
 
 
-def killed_at(point: str, folder: Path, then: Callable[[ServiceNode], object] = lambda node: None) -> None:
+def killed_at(
+    point: str, folder: Path, then: Callable[[ServiceNode], object] = lambda node: None, **more: bool
+) -> None:
     """Run a node in a child process until it kills itself at the point."""
     child = os.fork()
     if child == 0:
         os.environ[CRASH_AT] = point
         # By polling: the locks of a watcher that another test has used here may be held for ever in a forked process.
-        node = make_node(folder, Settings(files=FilesSettings(watch="polling", poll=0.05)))
+        node = make_node(folder, Settings(files=FilesSettings(watch="polling", poll=0.05)), **more)
         node.start()
         then(node)
         time.sleep(20)

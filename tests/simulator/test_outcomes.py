@@ -74,7 +74,7 @@ OUTCOMES = [
 
 SEEN = {
     "SMSP-0000": ("200, REPC_IN000007GB01", "found"),
-    "SMSP-0001": ("200, MCCI_IN010000UK13", "refused"),
+    "SMSP-0001": ("200, MCCI_IN010000UK13", "invalid"),
     "SMSP-0002": ("200, not to be read", "unknown"),
     "SMSP-0003": ("200, QUQI_IN010000UK14", "no-record"),
     "SMSP-0004": ("503", "unknown"),

@@ -352,7 +352,24 @@ ELSEWHERE = {
     "notify.cadence": "tests/simulator/test_service_agenda.py",
     "notify.empty_batches": "tests/simulator/test_service_agenda.py",
     "files.watch": "tests/simulator/test_folders.py",
+    "files.reply_profile": "tests/simulator/test_mesh_mail.py",
+    **dict.fromkeys(
+        (
+            f"files.{key}"
+            for key in ("save_sent", "collect_report", "delay_report", "transfer_report", "status_time_zone")
+        ),
+        "tests/simulator/test_mesh_folders.py",
+    ),
+    "ack.mesh_code_15": "tests/simulator/test_mesh_mail.py",
+    "mesh.strict": "tests/simulator/test_mesh_office.py",
+    "mesh.last_chunk_early": "tests/simulator/test_mesh_office.py",
+    **dict.fromkeys(
+        (f"mesh.{key}" for key in ("strict_inbox", "admin", "lookup_token", "v2_chunk_body")),
+        "tests/simulator/test_mesh_rest.py",
+    ),
+    "mesh.client_certificate": "tests/acceptance/test_mesh_client.py",
 }
+"""Settings whose values are tried where what they change is tested."""
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def request(tmp_path: Path, config: str = "", **chosen: object) -> Request:
     ("config", "chosen", "message"),
     [
         ("", {"role": "spine"}, r"Unknown role: expected authority, care, service, found spine"),
-        (RUNNING, {"role": "care"}, r"Role care can so far be played by the bundled system only"),
+        (RUNNING, {"role": "care"}, r"The product that cpis.toml describes cannot be tested as care"),
+        (RUNNING, {"role": "service"}, r"Role service can so far be played by the bundled system only"),
         (RUNNING, {"jobs": 2}, r"\(--jobs\): expected at most 1 \(system_under_test\.lanes\), found 2"),
         (
             RUNNING.replace('role = "authority"', 'role = "authority"\nlanes = 3'),

@@ -31,7 +31,8 @@ Feature: A lookup tells what is held, and never less than is known
     Given a person on PDS without any plan
     When an emergency department looks the person up
     Then the lookup is answered with no record
-    And no record is shown, and not as a sign of safety
+    And no record is shown for the person
+    And the words say that no record is no evidence of safety
 
   @LK-08 @CPIS-DAT-022 @CPIS-RSP-002
   Scenario: Plans of two authorities are both returned

@@ -41,3 +41,6 @@ Feature: Who asks decides whether the authority is told
         | school nursing   |
         | CAMHS            |
         | dentistry        |
+        | a sexual assault referral centre |
+        | a termination of pregnancy service |
+        | community paediatrics |

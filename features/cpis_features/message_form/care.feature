@@ -89,3 +89,17 @@ Feature: What a care system sends has its form, and what it cannot read it does 
       Given the reply to the next lookup is written with other prefixes, comments and white space
       When an emergency department looks the child up
       Then the plan is shown with its authority and both telephones
+
+  Rule: A code that nobody knows means nothing
+
+    @MF-08 @CPIS-MSG-010
+    Scenario Outline: A reply <coded> is not taken for an answer
+      Given a person on PDS without any plan
+      And the reply to the next lookup is <coded>
+      When an emergency department looks the person up
+      Then neither a plan nor the absence of one is read into the reply
+
+      Examples:
+        | coded                                       |
+        | of no record, with a code that no list has  |
+        | of no record, with the text of another code |

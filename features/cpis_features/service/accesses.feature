@@ -6,18 +6,18 @@ Feature: Whom a service lists, and whom it tells
 
   Rule: An answer lists the latest 25 unscheduled accesses, its own included
 
-    @LK-09 @CPIS-DAT-024 @CPIS-RSP-006
+    @SV-40 @CPIS-DAT-024 @CPIS-RSP-006
     Scenario: The first answer lists itself
       When a doctor asks about the child
       Then the last answer lists access 1
 
-    @LK-09 @CPIS-DAT-024 @CPIS-RSP-006
+    @SV-40 @CPIS-DAT-024 @CPIS-RSP-006
     Scenario: Of 26 accesses the oldest drops out
       Given 25 doctors have asked about the child, one after the other
       When a doctor asks about the child
       Then the last answer lists accesses 26 to 2
 
-    @LK-10 @CPIS-RSP-006
+    @SV-41 @CPIS-RSP-006
     Scenario: A system's access is listed with the person responsible
       Given a system has asked about the child
       When a doctor asks about the child
@@ -64,7 +64,7 @@ Feature: Whom a service lists, and whom it tells
       When another doctor asks about the child
       Then the last answer lists access 2
 
-    @LK-16 @CPIS-QRY-008 @CPIS-NTF-002
+    @SV-42 @CPIS-QRY-008 @CPIS-NTF-002
     Scenario: A silent read shows the same plans, and nobody is told
       Given a doctor has asked about the child, silently
       When another doctor asks about the child
@@ -121,7 +121,7 @@ Feature: Whom a service lists, and whom it tells
       When a doctor asks about the child
       Then the authority is told of access 2 once, and of no other
 
-    @SA-06 @CPIS-IG-005
+    @SV-44 @CPIS-IG-005
     Scenario: Of each access it is kept who, in what role, of which organisation, about whom and when
       Given a doctor has asked about the child
       When another doctor asks about the child

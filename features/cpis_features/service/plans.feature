@@ -48,7 +48,7 @@ Feature: What a service shows of a plan, and for how long
 
   Rule: An ended plan is shown with its end for 365 days
 
-    @LK-05 @CPIS-RSP-009 @CPIS-DAT-018
+    @SV-39 @CPIS-RSP-009 @CPIS-DAT-018
     Scenario: An ended plan is shown with its end
       Given a child on PDS
       And the authority has shared a child protection plan of the child
@@ -143,7 +143,7 @@ Feature: What a service shows of a plan, and for how long
       Then the service shows the first twin's plan as it was shared last
       And the service shows the second twin's plans as they were shared last
 
-    @LK-35 @CPIS-DAT-004 @CPIS-RSP-003
+    @SV-43 @CPIS-DAT-004 @CPIS-RSP-003
     Scenario: Under a twin's number nothing is found of the other
       Given twins on PDS
       When the authority shares a child protection plan of the first twin

@@ -29,8 +29,9 @@ def unreadable_reply_shown(evidence: Evidence, *, authority: str) -> Judgement:
         return undecided("not-reached", "the product was not asked for its exceptions", witness="product")
     shown = [str(i.get("text", "")) for i in found[1] if i.get("kind") == "unreadable-file" and i.get("open", True)]
     for record in broken:
-        stem = record.headers["name"].rpartition(".")[0]
-        if not any(stem in text for text in shown):
+        # In a MESH folder a file is named by its message.
+        names = [record.headers["name"].rpartition(".")[0], *filter(None, [record.headers.get("mesh-id")])]
+        if not any(name in text for name in names for text in shown):
             return failed("product", "no open exception names the unreadable file", found[0], record)
     return passed("product", found[0], *broken)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from cpis_reports.checks.exchanges import lookups, queries
 from cpis_reports.checks.reading import answered
@@ -57,6 +58,12 @@ def flag_fits_setting(evidence: Evidence, *, nhs_number: str, silent: bool, even
     return passed("wire", *(made[e][0] for e in event_ids))
 
 
+_REASSURES: Final = re.compile(
+    r"\bsafe\b|\bno (known )?(concern|risk|worr|cause)|nothing to worry|all clear", re.IGNORECASE
+)
+_DENIES_SAFETY: Final = re.compile(r"\b(not|no|never)\b[^.]*\b(sign|evidence|proof|mean\w*)\b", re.IGNORECASE)
+
+
 def shown_plans(answer: dict[str, Any]) -> list[tuple[str, ...]]:
     """The plans that are shown, in a form that can be compared."""
     return sorted(
@@ -67,6 +74,16 @@ def shown_plans(answer: dict[str, Any]) -> list[tuple[str, ...]]:
 def wanted_plans(plans: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """The plans that should be shown, in the same form."""
     return sorted((p["name"], p["plan_type"], p["start"], str(p["end"]), p["about"]) for p in plans)
+
+
+def _invented(evidence: Evidence, nhs_number: str, answer: dict[str, Any], *seen: Record) -> Judgement | None:
+    """A screen is worth nothing without the query that it comes from."""
+    if any(found.query.query.nhs_number == nhs_number for found in lookups(evidence)):
+        return None
+    if answer.get("status") in ("unknown", "pending"):
+        why = f"no query about {masked(nhs_number)} has come"
+        return undecided("not-reached", why, *seen, witness="product")
+    return failed("product", f"'{answer.get('status')}' is shown, and no query was sent", *seen)
 
 
 def _by_chance(evidence: Evidence, nhs_number: str, answer: dict[str, Any], *seen: Record) -> Judgement | None:
@@ -82,43 +99,79 @@ def _by_chance(evidence: Evidence, nhs_number: str, answer: dict[str, Any], *see
     "plans-shown",
     judges="care",
     requirements=(
-        *("CPIS-UI-001", "CPIS-UI-002", "CPIS-UI-006", "CPIS-DAT-001", "CPIS-DAT-022", "CPIS-RSP-009"),
-        *("CPIS-MSG-002", "CPIS-MSG-003"),
+        *("CPIS-UI-001", "CPIS-UI-006", "CPIS-DAT-001", "CPIS-DAT-022", "CPIS-RSP-009"),
+        *("CPIS-MSG-002", "CPIS-MSG-003", "CPIS-IG-011", "CPIS-RSP-002", "CPIS-RSP-012"),
     ),
     witness="product",
 )
 def plans_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]]) -> Judgement:
-    """Exactly these plans are shown, each with its dates, its authority and both telephones."""
+    """Exactly these plans are shown, each with its dates and its authority."""
     shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
     if not shown:
         return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
     record, answer = shown[-1]
-    if weather := _by_chance(evidence, nhs_number, answer, record):
-        return weather
+    if said := _by_chance(evidence, nhs_number, answer, record) or _invented(evidence, nhs_number, answer, record):
+        return said
     found, wanted = shown_plans(answer), wanted_plans(plans)
     if found != wanted:
         return failed("product", f"expected {wanted}, found {found}", record)
-    telephones = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer["plans"]}
-    expected = {(p["name"], p["telephone_office"], p["telephone_emergency"]) for p in plans}
-    if telephones != expected:
-        return failed("product", "an authority's telephones are not shown as it gave them", record)
     return passed("product", record)
 
 
-@check("no-record-shown", judges="care", requirements=("CPIS-RSP-003", "CPIS-UI-007", "CPIS-UI-008"), witness="product")
-def no_record_shown(evidence: Evidence, *, nhs_number: str) -> Judgement:
-    """'No CP-IS record' is said as such, and not as a sign of safety."""
+@check("telephones-shown", judges="care", requirements=("CPIS-UI-002", "CPIS-DAT-022"), witness="product")
+def telephones_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[str, Any]]) -> Judgement:
+    """With each plan stand its authority's office and emergency duty number."""
     shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
     if not shown:
         return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
     record, answer = shown[-1]
-    if weather := _by_chance(evidence, nhs_number, answer, record):
-        return weather
+    if said := _by_chance(evidence, nhs_number, answer, record) or _invented(evidence, nhs_number, answer, record):
+        return said
+    wanted = {(p["name"], p["telephone_office"], p["telephone_emergency"]) for p in plans}
+    found = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer["plans"]}
+    missing = {name for name, *_ in wanted} - {name for name, *_ in found}
+    if missing == {name for name, *_ in wanted}:
+        return undecided("not-reached", "no plan of these authorities is shown", record, witness="product")
+    wrong = {t for t in found - wanted if t[0] not in missing}
+    if wrong:
+        return failed("product", f"expected {sorted(map(str, wanted))}, found {sorted(map(str, found))}", record)
+    return passed("product", record)
+
+
+@check(
+    "no-record-shown",
+    judges="care",
+    requirements=("CPIS-RSP-003", "CPIS-UI-007", "CPIS-RSP-012"),
+    witness="product",
+)
+def no_record_shown(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """'No CP-IS record' is said as such."""
+    shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
+    if not shown:
+        return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
+    record, answer = shown[-1]
+    if said := _by_chance(evidence, nhs_number, answer, record) or _invented(evidence, nhs_number, answer, record):
+        return said
     if answer.get("status") != "no-record" or answer.get("plans"):
         return failed("product", f"expected no-record, found {answer.get('status')}", record)
-    if "safe" in str(answer.get("text", "")).casefold() and "not" not in str(answer.get("text", "")).casefold():
-        return failed("product", "the text reads as a sign of safety", record)
     return passed("product", record)
+
+
+@check("no-record-is-no-safety", judges="care", requirements=("CPIS-UI-008",), witness="product")
+def no_record_is_no_safety(evidence: Evidence, *, nhs_number: str) -> Judgement:
+    """The words of "no record" say that it is no evidence of safety; where they are silent, the user guide decides."""
+    shown = [(r, a) for r, q, a in answered(evidence, "look-up", "care") if q.get("nhs_number") == nhs_number]
+    if not shown:
+        return undecided("not-reached", f"the product was not asked about {masked(nhs_number)}", witness="product")
+    record, answer = shown[-1]
+    if said := _by_chance(evidence, nhs_number, answer, record) or _invented(evidence, nhs_number, answer, record):
+        return said
+    text = str(answer.get("text", ""))
+    if answer.get("status") == "no-record" and _DENIES_SAFETY.search(text):
+        return passed("product", record)
+    if _REASSURES.search(text):
+        return failed("product", "the text reads as a sign of safety", record)
+    return undecided("not-reached", "the screen says nothing of it; does the user guide?", record, witness="product")
 
 
 def _register_form_check(rule: str) -> None:
@@ -137,5 +190,11 @@ def _register_form_check(rule: str) -> None:
         return passed("wire", record)
 
 
-for _number in (3, 4, 5, 6, 7, 8, 11):
-    _register_form_check(f"CPIS-MSG-{_number:03}")
+FORM_RULES: Final = (
+    *(f"CPIS-MSG-{number:03}" for number in (3, 4, 5, 6, 7, 8, 11)),
+    *("CPIS-QRY-003", "CPIS-QRY-004", "CPIS-QRY-005", "CPIS-QRY-007", "CPIS-DAT-012"),
+)
+"""Rules of a query's form; each has a check of its own."""
+
+for _rule in FORM_RULES:
+    _register_form_check(_rule)

@@ -52,9 +52,13 @@ class LookedUp:
         """What a judgement of it rests on."""
         return (self.request,) if self.replied is None else (self.request, self.replied)
 
+    def is_altered(self) -> bool:
+        """The message of the reply is not what the service said."""
+        return any(PAYLOAD_ALTERED in w for w in self.weather)
+
     def is_spoiled(self) -> bool:
         """What was sent is not the service's word, or the harness kept it from saying one."""
-        return bool(self.weather) and (self.reply is None or any(PAYLOAD_ALTERED in w for w in self.weather))
+        return bool(self.weather) and (self.reply is None or self.is_altered())
 
 
 def lookups(evidence: Evidence) -> list[LookedUp]:

@@ -73,6 +73,7 @@ SETTING_TOUCHES: Final = {
     "ack.echo_valid_records": "ACK-008",
     "ack.location_template": "ACK-007",
     "ack.location_without_echo": "ACK-007",
+    "ack.mesh_code_15": "UPL-016",
     "data.name_matching": "DAT-026",
     "data.retention": "DAT-018",
     "data.test_number_prefix": "DAT-030",

@@ -19,18 +19,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
+from cpis_simulator.apps.authority_mesh import AuthorityDoor, Undelivered
 from cpis_simulator.authority.caseload import Configuration
 from cpis_simulator.authority.other_children import add_other_children
 from cpis_simulator.authority.population import Population, add_population
-from cpis_simulator.authority.state import OFFICE
+from cpis_simulator.authority.state import OFFICE, State
 from cpis_simulator.authority.system import CaseSystem
 from cpis_simulator.codecs.upload import encode_upload
 from cpis_simulator.driving import Export
 from cpis_simulator.errors import StartError
 from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name
 from cpis_simulator.settings import FilesSettings
-from cpis_simulator.store.authority_store import AuthorityStore
+from cpis_simulator.store.entry_store import EntryStore
 from cpis_simulator.transport.folders import FolderWatch, make_private, write_whole
+from cpis_simulator.transport.mesh_client import MeshFailed
 
 LOG: Final = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -76,6 +78,7 @@ class AuthorityHost:
         other_children: How many children the system has held and shared for long.
         population: The children of a whole area, held and shared for long, too.
         files: Settings of the drop folder.
+        door: Used instead of the shared folders.
 
     Raises:
         StartError: The store or a folder cannot be used.
@@ -91,10 +94,12 @@ class AuthorityHost:
         other_children: int = 0,
         population: Population | None = None,
         files: FilesSettings | None = None,
+        door: AuthorityDoor | None = None,
     ) -> None:
         """Load what is remembered and put leftovers in order."""
         self.configuration = configuration
         self._kind = kind
+        self._door = door
         self._files = files or FilesSettings()
         self._other_children = other_children
         self._population = population
@@ -103,7 +108,7 @@ class AuthorityHost:
         self._offset = timedelta()
         self.places = Places.of(drop, configuration.ods, state, self._files)
         self._make_folders()
-        self._store = AuthorityStore(state)
+        self._store = EntryStore(state, State, "authority")
         self._beside: tuple[AuthorityHost, ...] = ()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -112,7 +117,8 @@ class AuthorityHost:
         )
         self._thread = threading.Thread(target=self._poll, name="authority", daemon=True)
         self._load()
-        self._deliver_leftovers()
+        if door is None:  # Whether it is there is seen when it is first asked.
+            self._deliver_leftovers()
 
     def _make_folders(self) -> None:
         places = self.places
@@ -214,6 +220,9 @@ class AuthorityHost:
         Raises:
             OSError: It cannot be put there.
         """
+        if self._door is not None:
+            self._door.send(prepared)
+            return
         target = folder / prepared.name
         if not self._system.drops_whole_files:
             _write_in_place(prepared, target)
@@ -238,10 +247,26 @@ class AuthorityHost:
     def _sweep(self) -> bool:
         """Deal with the whole files, oldest first; says whether one is still being written."""
         with self._lock:
+            self._fetch()
             found = self._watch.sweep(self.places.response)
             for name in in_order((file.path.name, file.mtime_ns) for file in found.whole):
                 self._receive(self.places.response / name)
             return found.unsettled
+
+    def _fetch(self) -> None:
+        """Have what waits at MESH put into the receiving folder, and send what a crash has kept from it."""
+        if self._door is None:
+            return
+        try:
+            self._deliver_leftovers()
+            self._door.fetch(self.places.outbox, self.places.response, self._hear_undelivered)
+        except OSError as error:
+            LOG.warning("event=door_unusable reason=%r", str(error))
+
+    def _hear_undelivered(self, report: Undelivered) -> None:
+        parts = report.local_id.split("_")
+        file_id = parts[-2] if len(parts) > 1 else ""
+        self.event(lambda system, now: system.note_undelivered(file_id, report.text, now=now), durable=True)
 
     def _receive(self, path: Path) -> None:
         try:
@@ -265,6 +290,11 @@ class AuthorityHost:
                         path.rename(self.places.archive / free_name(path.name, self._is_archived))
                     except FileNotFoundError:
                         continue  # the service picked it up in this moment
+            if self._door is not None:
+                try:
+                    self._door.forget()
+                except OSError as error:
+                    LOG.warning("event=door_unusable reason=%r", str(error))
             self._store.clear()
             self._load(next_file_id)
 
@@ -272,9 +302,10 @@ class AuthorityHost:
         """Drop all that is in memory and begin again from the store, as a new process would."""
         with self._lock:
             self._store.close()
-            self._store = AuthorityStore(self._state_file)
+            self._store = EntryStore(self._state_file, State, "authority")
             self._load()
-            self._deliver_leftovers()
+            if self._door is None:
+                self._deliver_leftovers()
 
     # Start and end.
 
@@ -292,6 +323,8 @@ class AuthorityHost:
         self._watch.stop()
         with self._lock:
             self._store.close()
+            if self._door is not None:
+                self._door.close()
 
     def _poll(self) -> None:
         while not self._ended.is_set():
@@ -324,10 +357,21 @@ class AuthorityHost:
     def _deliver_leftovers(self) -> None:
         """After a crash: a file that is remembered goes out, one that is not was never made."""
         for path in sorted(self.places.outbox.glob("*.xml")):
-            if path.stem.split("_")[-2] in self._system.state.files:
-                self._put(path, self.places.upload)
-            else:
+            if path.stem.split("_")[-2] not in self._system.state.files:
                 path.unlink()
+            elif self._door is not None:
+                self._send_leftover(self._door, path)
+            else:
+                self._put(path, self.places.upload)
+
+    def _send_leftover(self, door: AuthorityDoor, path: Path) -> None:
+        try:
+            door.send_leftover(path)
+        except MeshFailed as error:
+            if not error.is_refusal:
+                raise
+            self._hear_undelivered(Undelivered(path.stem, str(error)))
+            path.unlink()
 
     def _is_archived(self, name: str) -> bool:
         return (self.places.archive / name).exists()

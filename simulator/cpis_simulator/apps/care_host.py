@@ -1,4 +1,4 @@
-"""The mock care client as a process: a driver API in front, the service behind, replies coming in at a port of its own.
+"""Lookups as a process makes them: a driver API in front, the service behind, replies coming in at a port of its own.
 
 Nobody waits for CP-IS who does not want to: a lookup can be begun and looked at later.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from cpis_simulator.apps.identity import harness_version, new_id, utc_now
 from cpis_simulator.apps.operations import OperationRefused, offered
-from cpis_simulator.care.client import Question, Sender, prepare, understand, unknown
+from cpis_simulator.care.client import CareClient, Question, Sender
 from cpis_simulator.care.correspondence import Correspondence
 from cpis_simulator.care.texts import PENDING
 from cpis_simulator.driving import LookUp, LookUpReference, LookUpResult, Nothing, Version
@@ -50,6 +50,7 @@ class CareHost:
         ids: Gives upper-case UUIDs.
         sender: Who sends, and in what profile.
         time_scale: Divides the durations of the contract (setting `transport.time_scale`).
+        client: What is asked and what is made of answers.
 
     Raises:
         ConfigError: When the address is none, or a file for TLS cannot be used, or would not be.
@@ -65,6 +66,7 @@ class CareHost:
         ids: Callable[[], str] = new_id,
         sender: Sender | None = None,
         time_scale: float = 1.0,
+        client: CareClient | None = None,
     ) -> None:
         """Nothing is connected until a lookup."""
         check_url(service_url)
@@ -78,7 +80,8 @@ class CareHost:
         self._now = now
         self._ids = ids
         self._sender = sender or Sender()
-        self._letters = Correspondence(self._sender, timedelta(seconds=timeout_s), time_scale)
+        self._client = client or CareClient()
+        self._letters = Correspondence(self._sender, timedelta(seconds=timeout_s), time_scale, self._client)
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="lookup")
         self._begun: dict[str, LookUpResult | None] = {}
@@ -110,17 +113,49 @@ class CareHost:
 
     def begin_look_up(self, request: LookUp) -> LookUpReference:
         """Ask the service; what is understood is shown later."""
-        question = prepare(request, now=self._now(), ids=self._ids, sender=self._sender)
+        question = self.make(request)
         if isinstance(question, LookUpResult):
             reference = self._ids()
             self._begun[reference] = question
             return LookUpReference(lookup_id=reference)
+        self.start(question)
+        return LookUpReference(lookup_id=question.envelope_id)
+
+    def make(self, request: LookUp) -> Question | LookUpResult:
+        """The query that a lookup sends, or why none is sent."""
+        return self._client.prepare(request, now=self._now(), ids=self._ids, sender=self._sender)
+
+    def start(self, question: Question) -> None:
+        """Ask the service without waiting."""
         self._begun[question.envelope_id] = None
         if self._sender.profile == "sync":
             self._pool.submit(self._keep, question)
         else:
             self._send(question)
-        return LookUpReference(lookup_id=question.envelope_id)
+
+    def result_of(self, reference: str) -> LookUpResult | None:
+        """What has come of a lookup that was started, so far."""
+        result = self._begun[reference]
+        if result is None and self._sender.profile != "sync":
+            with self._changed:
+                result = self._letters.result(reference, self._now())
+        return result
+
+    def resume(self, question: Question, result: LookUpResult | None) -> None:
+        """A lookup of before a restart: it is not sent again, and a reply to it may still come."""
+        gone = self._client.unknown(question, "the system was restarted") if self._sender.profile == "sync" else None
+        self._begun[question.envelope_id] = result or gone
+        with self._changed:
+            self._letters.resume(question, result)
+
+    def forget(self) -> None:
+        """Let go of every lookup, as a process that ends does."""
+        with self._changed:
+            self._letters = Correspondence(
+                self._sender, timedelta(seconds=self._timeout_s), self._letters.time_scale, self._client
+            )
+            self._begun.clear()
+            self._changed.notify_all()
 
     def _keep(self, question: Question) -> None:
         self._begun[question.envelope_id] = self._ask_at_once(question)[0]
@@ -130,17 +165,13 @@ class CareHost:
         reference = request.lookup_id
         if reference not in self._begun:
             raise OperationRefused("No such lookup was begun", found=reference[:60])
-        result = self._begun[reference]
-        if result is None and self._sender.profile != "sync":
-            with self._changed:
-                result = self._letters.result(reference, self._now())
-        return result or LookUpResult(status="pending", text=PENDING)
+        return self.result_of(reference) or LookUpResult(status="pending", text=PENDING)
 
     # Asking.
 
     def ask(self, request: LookUp) -> tuple[LookUpResult, CpisError | None]:
         """As `look_up`, with the error beside it where no answer came at all."""
-        question = prepare(request, now=self._now(), ids=self._ids, sender=self._sender)
+        question = self.make(request)
         if isinstance(question, LookUpResult):
             return question, None
         if self._sender.profile == "sync":
@@ -154,12 +185,12 @@ class CareHost:
             reply = self._post(question)
         except (Unreachable, TimedOut) as error:
             LOG.warning("event=lookup_unanswered event_id=%s reason=%r", question.event_id, str(error))
-            return unknown(question, error.what.lower()), error
-        result = understand(question, reply.status, reply.body)
+            return self._client.unknown(question, error.what.lower()), error
+        result = self._client.understand(question, reply.status, reply.body)
         if result.status == "unknown" and reply.status != 200 and reply.content_type.startswith("text/plain"):
             # Not of the service but of what stands before it; its words say what to mend.
             said = reply.body.decode("utf-8", "replace").strip()[:200]
-            result = unknown(question, f"HTTP status {reply.status}: {said}")
+            result = self._client.unknown(question, f"HTTP status {reply.status}: {said}")
         LOG.info("event=lookup event_id=%s status=%s", question.event_id, result.status)
         return result, None
 
@@ -189,6 +220,7 @@ class CareHost:
                 time.sleep(BROKEN_PAUSE_S)
                 if not is_wanted():
                     raise
+                question = self._client.again(question, self._ids)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _send(self, question: Question) -> None:
@@ -200,14 +232,17 @@ class CareHost:
 
     def _send_on(self, question: Question) -> None:
         reference = question.envelope_id
+        first = True
         try:
             while self._is_due(reference):
                 with self._changed:
                     taken = self._letters.take(reference, self._now())
                 if taken is None:
                     return
+                sent = taken if first else self._client.again(taken, self._ids)
+                first = False
                 try:
-                    reply = self._post(question, lambda: self._is_open(reference))
+                    reply = self._post(sent, lambda: self._is_open(reference))
                 except (Unreachable, TimedOut) as error:
                     self._errors[reference] = error
                     with self._changed:
@@ -225,7 +260,8 @@ class CareHost:
     def _is_open(self, reference: str) -> bool:
         """No answer has come yet."""
         with self._changed:
-            return not self._stopped and self._letters.result(reference, self._now()) is None
+            known = not self._stopped and self._letters.knows(reference)
+            return known and self._letters.result(reference, self._now()) is None
 
     def _is_due(self, reference: str) -> bool:
         """Wait until the query is to be sent; False when there is nothing more to send."""

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
-from cpis_simulator.apps.drop_delivery import Delivery, recorded_deliveries
+from cpis_simulator.apps.drop_delivery import FOLDER, MESH, Delivery, door_of, recorded_deliveries
+from cpis_simulator.apps.mesh_mail import REPORT, MeshMail, file_name_of, is_message
 from cpis_simulator.codecs.acknowledgement import write_acknowledgement
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.evidence import FILE_DROP
+from cpis_simulator.mailbox.messages import Message
 from cpis_simulator.mailbox.names import free_name, response_name
 from cpis_simulator.service.uploads import Changes, Ingest, Standing, Unreadable, UploadOutcome, ingest_pieces
 from cpis_simulator.settings import Settings
@@ -74,6 +76,7 @@ class Claims:
         delivery: Sends the answers.
         spools: A private folder for what a file changes while it is judged.
         settings: Every choice about uploads.
+        mail: MESH, where that is served.
         ids: Gives upper-case UUIDs, never the same twice.
         real_now: Real time; the world's clock is counted from it.
     """
@@ -86,10 +89,12 @@ class Claims:
         spools: Path,
         settings: Settings,
         *,
+        mail: MeshMail | None = None,
         ids: Callable[[], str],
         real_now: Callable[[], datetime],
     ) -> None:
         """Remember; nothing is touched yet."""
+        self._mail = mail
         self._world = world
         self._journal = journal
         self._delivery = delivery
@@ -119,6 +124,25 @@ class Claims:
             raise
         crash_point("after-claim")
         return Claim(claim_id, authority, folders, private / name)
+
+    def take_message(self, authority: RegisteredAuthority, folders: Folders, message: Message) -> Claim | None:
+        """Claim an upload that came by MESH; None when its claim is finished, or open already.
+
+        Raises:
+            OSError: When it cannot be written; it stays where it is.
+        """
+        assert self._mail is not None
+        private = folders.claims / message.message_id
+        with self._world.read() as session:
+            if private.exists() or session.claim(message.message_id) is not None:
+                return None
+        part = self._spools / message.message_id
+        self._mail.write(message, part)
+        private.mkdir(mode=0o700)
+        path = private / file_name_of(message)
+        part.rename(path)
+        crash_point("after-mail-claim")
+        return Claim(message.message_id, authority, folders, path)
 
     def open(self, authorities: Mapping[str, tuple[RegisteredAuthority, Folders]]) -> Iterator[Claim]:
         """The claims that are not finished."""
@@ -171,6 +195,7 @@ class Claims:
             "name": claim.path.name,
             "kind": MessageKind.UPLOAD.value,
             "delivery": claim.claim_id,
+            **(self._mail.facts(claim.claim_id) if self._mail is not None else {}),
         }
         self._journal.append(FILE_DROP, sender="authority", receiver="service", headers=headers, body=claim.path)
 
@@ -233,6 +258,8 @@ class Claims:
     def _store(self, claim: Claim, outcome: UploadOutcome, spool: Spool, epoch: int, now: datetime) -> bool:
         """Store what the file changes together with its answer; nothing of it when the world changed meanwhile."""
         ods, name, delivery = claim.authority.ods_code, claim.path.name, self._ids()
+        by_mesh = is_message(claim.claim_id)
+        code_15 = self._settings.ack.mesh_code_15 if by_mesh and outcome.is_unreadable else "off"
         processed = outcome.standing is Standing.PROCESSED
         results, echoes = (spool.results(), spool.echoes()) if processed else ((), ())
         body = self._delivery.prepare(delivery, write_acknowledgement(outcome.acknowledgement, results, echoes))
@@ -246,7 +273,14 @@ class Claims:
             if outcome.standing is not Standing.REJECTED:
                 session.put_file(ods, outcome.acknowledgement.file_id, outcome.standing, name, now)
             session.add_claim(claim.claim_id, ods, name, _destination(outcome), self._real_now())
-            session.add_delivery(delivery, ods, MessageKind.ACKNOWLEDGEMENT, response_name(name, now), body)
+            if self._mail is not None:
+                session.put_document(door_of(ods), MESH if by_mesh else FOLDER)
+            if code_15 != "off":
+                session.add_delivery(self._ids(), ods, REPORT, claim.claim_id, b"")
+            if code_15 == "instead":
+                self._delivery.discard(delivery)
+            else:
+                session.add_delivery(delivery, ods, MessageKind.ACKNOWLEDGEMENT, response_name(name, now), body)
             crash_point("inside-commit")
         return True
 

@@ -23,6 +23,21 @@ Point = Literal[
     "after-evidence",
     "before-archive",
     "after-archive",
+    "after-mail-claim",
+    "before-mail-acknowledgement",
+    "after-mail-acknowledgement",
+    "after-mail",
+    "after-data-claim",
+    "after-pair-claim",
+    "after-pair-sent",
+    "after-report",
+    "after-data-settled",
+    "after-pair-settled",
+    "after-received",
+    "after-data-delivered",
+    "after-pair-delivered",
+    "before-pair-acknowledgement",
+    "after-pair-acknowledgement",
 ]
 
 CRASH_AT: Final = "CPIS_CRASH_AT"

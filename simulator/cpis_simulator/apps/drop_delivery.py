@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from cpis_simulator.apps.crash import crash_point
+from cpis_simulator.apps.mesh_mail import REPORT, MeshMail
 from cpis_simulator.apps.problems import Problems
 from cpis_simulator.apps.untouched import Untouched
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.names import free_name
+from cpis_simulator.mailbox.refusals import Refused
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.session import OutboxRow
 from cpis_simulator.store.world import World
@@ -35,6 +37,14 @@ _LARGE: Final = 1024 * 1024
 """Bytes beyond which a body is no value in the store but a staged file."""
 _KEPT: Final = ".kept"
 
+FOLDER: Final = "cpis-client"
+MESH: Final = "mesh"
+
+
+def door_of(ods_code: str) -> str:
+    """Name of the document that says by which door an authority's last upload came."""
+    return f"door of {ods_code}"
+
 
 class Delivery:
     """Empties the outbox.
@@ -45,6 +55,8 @@ class Delivery:
         staging: A private folder on the file system of the receiving folders.
         receiving: The receiving folder of each authority.
         problems: Where trouble is told.
+        mail: MESH, where that is served.
+        reply_profile: The setting of that name.
     """
 
     def __init__(
@@ -54,8 +66,13 @@ class Delivery:
         staging: Path,
         receiving: Mapping[str, Path],
         problems: Problems,
+        *,
+        mail: MeshMail | None = None,
+        reply_profile: str = FOLDER,
     ) -> None:
         """Remember; nothing is touched yet."""
+        self._mail = mail
+        self._reply_profile = reply_profile
         self._world = world
         self._journal = journal
         self._staging = staging
@@ -163,22 +180,28 @@ class Delivery:
         if rows and self._journal is not None:
             # What a file answers is on the disk as evidence before the file can be seen.
             self._journal.sync()
+        by_mesh = self._by_mesh({row.authority for row in rows})
         for row in rows:
             private, folder = self._staging / row.delivery, self._receiving[row.authority]
             try:
                 crash_point("before-rename")
-                os.replace(private, folder / row.name)
+                if self._mail is not None and (row.authority in by_mesh or row.kind == REPORT):
+                    self._mail.put(private, row)
+                else:
+                    os.replace(private, folder / row.name)
+                    self.untouched.note(row.authority, folder / row.name)
             except FileNotFoundError:
                 if private.exists():
                     self._problems.tell(_key(row), f"the folder {folder} is gone")
                     continue
                 # Renamed before a crash, and perhaps in evidence already.
                 recorded = self._recorded() if recorded is None else recorded
+            except Refused as refused:
+                self._problems.tell(_key(row), f"{row.name} cannot be sent by MESH: {refused}")
+                continue
             except OSError as error:
                 self._problems.tell(_key(row), _cannot(folder, error))
                 continue
-            else:
-                self.untouched.note(row.authority, folder / row.name)
             crash_point("after-rename")
             if recorded is None or row.delivery not in recorded:
                 self._record(row)
@@ -190,6 +213,15 @@ class Delivery:
                 session.mark_delivered(done)
         return len(done)
 
+    def _by_mesh(self, authorities: set[str]) -> set[str]:
+        """Those among some authorities that are answered by MESH."""
+        if self._mail is None or self._reply_profile == FOLDER:
+            return set()
+        if self._reply_profile == MESH:
+            return authorities
+        with self._world.read() as session:
+            return {ods for ods in authorities if session.document(door_of(ods)) == MESH}
+
     def _record(self, row: OutboxRow) -> None:
         if self._journal is None:
             return
@@ -200,6 +232,7 @@ class Delivery:
             "name": row.name,
             "kind": row.kind,
             "delivery": row.delivery,
+            **(self._mail.sent_facts(row.delivery) if self._mail is not None else {}),
         }
         kept = self._staging / f"{row.delivery}{_KEPT}"
         body = kept if row.body is None else row.body

@@ -14,7 +14,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +22,15 @@ from typing import Final
 
 from cpis_simulator.apps.claims import Claim, Claims, Folders
 from cpis_simulator.apps.drop_delivery import Delivery
+from cpis_simulator.apps.mesh_folders import MeshFolder
+from cpis_simulator.apps.mesh_mail import MeshMail
 from cpis_simulator.apps.problems import Problems
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.driving import FolderState
 from cpis_simulator.errors import CpisError, StartError
+from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import in_order, is_upload_name
+from cpis_simulator.mailbox.seeds import mailbox_of
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.store.world import World
@@ -52,6 +56,9 @@ class FileDrop:
         ids: Gives upper-case UUIDs, never the same twice.
         real_now: Real time in UTC; the world's clock is counted from it.
         also: Called now and then while folders are served, for what is due by the clock.
+        mail_now: The service's time; with it MESH is served, too.
+        mailboxes: Of MESH, beside those of CP-IS.
+        pairs: Authorities whose mailboxes have folders of pairs, in `mesh/` under the root.
     """
 
     def __init__(
@@ -65,6 +72,9 @@ class FileDrop:
         ids: Callable[[], str],
         real_now: Callable[[], datetime],
         also: Callable[[], None] | None = None,
+        mail_now: Callable[[], datetime] | None = None,
+        mailboxes: Sequence[Mailbox] = (),
+        pairs: Collection[str] = (),
     ) -> None:
         """Remember; `start` opens the folders."""
         self._root = root.absolute()
@@ -86,12 +96,29 @@ class FileDrop:
         self._also = also
         self.problems = Problems()
         receiving = {ods: folders.response for ods, folders in self.folders.items()}
-        self.delivery = Delivery(world, journal, self._private / "outbox", receiving, self.problems)
+        self._wake = threading.Event()
+        self.mail = (
+            MeshMail(
+                self._private / "mail", authorities, settings,
+                more=mailboxes, now=mail_now, real_now=real_now, arrived=self._wake.set,
+            )
+            if mail_now is not None
+            else None
+        )  # fmt: skip
+        self._mail_now = mail_now
+        self._pairs = pairs
+        self.mesh_folders: dict[str, MeshFolder] = {}
+        self._ids = ids
+        self.delivery = Delivery(
+            world, journal, self._private / "outbox", receiving, self.problems,
+            mail=self.mail, reply_profile=names.reply_profile,
+        )  # fmt: skip
         self._spools = self._private / "spool"
-        self._claims = Claims(world, journal, self.delivery, self._spools, settings, ids=ids, real_now=real_now)
+        self._claims = Claims(
+            world, journal, self.delivery, self._spools, settings, mail=self.mail, ids=ids, real_now=real_now
+        )
         self._held_open = ExitStack()
         self._ingesting = threading.RLock()
-        self._wake = threading.Event()
         self._outbox = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -115,6 +142,10 @@ class FileDrop:
         self._held_open.enter_context(endpoint_lock(self._private / "lock", self._root))
         for left in self._spools.iterdir():  # By a crash; its claim is worked off anew.
             left.unlink()
+        if self.mail is not None:
+            self.mail.open()
+            self._held_open.callback(self.mail.close)
+            self._start_pairs(self.mail)
         self.delivery.sweep()
         self._stopping.clear()
         self._watch.start()
@@ -122,6 +153,19 @@ class FileDrop:
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def _start_pairs(self, mail: MeshMail) -> None:
+        if self._mail_now is None:
+            return
+        for ods in [ods for ods in self._served if ods in self._pairs]:
+            mailbox = mail.store.office.mailboxes[mailbox_of(ods)]
+            folder = self.mesh_folders[ods] = MeshFolder(
+                self._root / "mesh" / mailbox.mailbox_id, mailbox, mail.store, self._settings.files,
+                ids=self._ids, now=self._mail_now, problems=self.problems,
+            )  # fmt: skip
+            folder.start()
+            self._held_open.callback(folder.stop)
+            mail.listeners[mailbox.mailbox_id] = folder.wake
 
     def stop(self) -> None:
         """Finish what is being done, then let go of the folders."""
@@ -136,7 +180,8 @@ class FileDrop:
 
     def is_working(self) -> bool:
         """Every thread is alive."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        threads = bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        return threads and all(folder.is_working() for folder in self.mesh_folders.values())
 
     def wake_delivery(self) -> None:
         """Something was put into the outbox."""
@@ -255,7 +300,20 @@ class FileDrop:
                     return False
                 if taken := self._take(authority, folders, whole[path].path):
                     self._finish_or_leave(taken, fresh=True)
+        if self.mail is not None:
+            self._sweep_mail(self.mail)
         return unsettled
+
+    def _sweep_mail(self, mail: MeshMail) -> None:
+        """Take the uploads that came by MESH."""
+        for ods, message in mail.uploads():
+            if self._stopping.is_set():
+                return
+            authority, folders = self._served[ods]
+            if taken := self._claims.take_message(authority, folders, message):
+                self._finish_or_leave(taken, fresh=True)
+            if message.message_id not in self._left:
+                mail.done(message.message_id)
 
     def _take(self, authority: RegisteredAuthority, folders: Folders, file: Path) -> Claim | None:
         """Claim a file; None when it is gone meanwhile, or may not be read."""

@@ -212,7 +212,7 @@ def _unborn_short(right: Decision, plan_type: PlanType, end: datetime, data: Any
     return end.date() if plan_type is PlanType.UNBORN else right(plan_type, end, data)
 
 
-@seeded("end-hides-at-once", "RSP-009", (register, "showing"), tests="LK-05", also="DAT-018")
+@seeded("end-hides-at-once", "RSP-009", (register, "showing"), tests="SV-39", also="DAT-018")
 def _end_hides(right: Decision, entry: Entry, **how: Any) -> Any:
     """A plan with an end in the past is not shown any more."""
     seen = right(entry, **how)
@@ -220,7 +220,7 @@ def _end_hides(right: Decision, entry: Entry, **how: Any) -> Any:
     return replace(seen, is_shown=False) if end is not None and end.date() < how["on"] else seen
 
 
-@seeded("ended-plan-looks-open", "RSP-009", (register, "showing"), tests="LK-05", also="DAT-018")
+@seeded("ended-plan-looks-open", "RSP-009", (register, "showing"), tests="SV-39", also="DAT-018")
 def _ended_looks_open(right: Decision, entry: Entry, **how: Any) -> Any:
     """An ended plan is shown without its end."""
     seen: Showing = right(entry, **how)
@@ -404,7 +404,7 @@ def _another_text(right: Decision, code: FileCode) -> Coded:
 # Whom an answer lists.
 
 
-@seeded("twenty-six-accesses", "DAT-024", (lookups, "_accesses"), tests="LK-09", also="RSP-006")
+@seeded("twenty-six-accesses", "DAT-024", (lookups, "_accesses"), tests="SV-40", also="RSP-006")
 def _twenty_six(right: Decision, query: Query, known: Any, settings: Any, *, own: bool) -> Any:
     """The answer lists its own access beside 25 earlier ones."""
     earlier = known.history(query.nhs_number, lookups.HISTORY_DEPTH)
@@ -463,7 +463,7 @@ def _unflagged_silent(_right: Decision, query: Query) -> bool:
 # Who is told.
 
 
-@seeded("silent-read-notified", "NTF-002", (service_node, "look_up"), tests="LK-16", also="QRY-008")
+@seeded("silent-read-notified", "NTF-002", (service_node, "look_up"), tests="SV-42", also="QRY-008")
 def _silent_notified(right: Decision, message: Any, *given: Any, **named: Any) -> Any:
     """A silent read is notified."""
     outcome: LookUpOutcome = right(message, *given, **named)
@@ -504,7 +504,7 @@ def _not_found_notified(right: Decision, message: Any, known: Any, **named: Any)
     return _with_hidden(outcome, message, known) if outcome.query and not outcome.query.found else outcome
 
 
-@seeded("access-told-an-hour-late", "IG-005", (lookups, "notice"), tests="SA-06", origin="checks")
+@seeded("access-told-an-hour-late", "IG-005", (lookups, "notice"), tests="SV-44", origin="checks")
 def _an_hour_late(right: Decision, query: Query, *given: Any) -> Any:
     """The notification has another time than the query."""
     return right(replace(query, effective_time=query.effective_time + timedelta(hours=1)), *given)

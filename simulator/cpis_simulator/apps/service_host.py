@@ -8,14 +8,15 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cpis_simulator.apps.control import control_app
 from cpis_simulator.apps.directory_api import BASE_PATH, directory_app
 from cpis_simulator.apps.endpoint import LookUpEndpoint, unread
 from cpis_simulator.apps.identity import new_id, utc_now
+from cpis_simulator.apps.mesh_endpoint import TOO_LARGE, MeshEndpoint
 from cpis_simulator.apps.operations import MAX_BODY
 from cpis_simulator.apps.population import read_population
 from cpis_simulator.apps.service_node import ServiceNode
@@ -24,10 +25,12 @@ from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.directory import TERMS, Party, RegisteredAuthority, default_parties
 from cpis_simulator.errors import ConfigError, DecodeError, StartError
 from cpis_simulator.evidence import LOOKUP
+from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, interop_mailboxes, mailbox_of
 from cpis_simulator.model import Acknowledgement
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.journal import Journal
 from cpis_simulator.transport.folders import write_whole
+from cpis_simulator.transport.http_bodies import BodyFile
 from cpis_simulator.transport.http_server import HttpServer
 from cpis_simulator.transport.tls import ClientTls, HandshakeFailure, ServerTls, client_context
 from cpis_simulator.vocabulary import FileCode
@@ -38,6 +41,9 @@ LOAD_S: Final = 600.0
 """How long an upload that is loaded at the start may take."""
 
 CONTROL_THREADS: Final = 4
+MESH_THREADS: Final = 8
+MESH_BODY_S: Final = 600.0
+"""A hundred megabytes may take a while."""
 DIRECTORY_THREADS: Final = 2
 
 
@@ -47,7 +53,10 @@ class Places:
 
     Attributes:
         evidence: None: no evidence is written.
-        tls: Of the lookup endpoint; None for plain HTTP.
+        tls: Of the lookup endpoint and of MESH; None for plain HTTP.
+        mesh_port: Of MESH's REST interface; None: MESH is not served.
+        mesh_folders: Authorities whose mailboxes have folders of pairs, in `mesh/` under the drop root.
+        mesh_seed: Further mailboxes, by the name of a seed.
         population: A file of people for the demographic service, beside the test people.
     """
 
@@ -59,6 +68,9 @@ class Places:
     control_port: int = 0
     directory_port: int = 0
     tls: ServerTls | None = None
+    mesh_port: int | None = None
+    mesh_folders: tuple[str, ...] = ()
+    mesh_seed: Literal["none", "interop"] = "none"
     population: Path | None = None
 
 
@@ -131,6 +143,9 @@ class ServiceHost:
                 utc_now,
                 population=read_population(places.population) if places.population else None,
                 serves_folders=share.is_first,
+                serves_mesh=places.mesh_port is not None,
+                serves_pairs=places.mesh_folders,
+                mailboxes=interop_mailboxes() if places.mesh_seed == "interop" else (),
                 parties=(*_bundled_parties(settings, places), *parties),
                 tls=_reply_context(places.tls),
             )
@@ -144,6 +159,9 @@ class ServiceHost:
                 if server is not None:
                     undo.callback(server.stop)
             self.node.start(adopts_replies=share.is_first and not share.is_anew)
+            self._mesh = self._listen_for_mesh(places)
+            if self._mesh is not None:
+                undo.callback(self._mesh.stop)
             self._parts = undo.pop_all()
 
     def _listen(self, places: Places, journal: Journal | None) -> HttpServer:
@@ -169,6 +187,26 @@ class ServiceHost:
             max_body=MAX_BODY,
             threads=CONTROL_THREADS,
             shares_port=self._share.has_others,
+        )
+
+    def _listen_for_mesh(self, places: Places) -> HttpServer | None:
+        mail, settings = self.node.drop.mail, self._settings.mesh
+        if mail is None or places.mesh_port is None:
+            return None
+        transport, tls = self._settings.transport, places.tls
+        if tls is not None:
+            tls = replace(tls, require_client_certificate=settings.client_certificate == "required")
+        coming = mail.store.coming
+        return HttpServer(
+            MeshEndpoint(mail.store, settings, real_now=utc_now, ids=new_id),
+            host=places.host,
+            port=places.mesh_port,
+            limits=transport.model_copy(update={"body_s": max(transport.body_s, MESH_BODY_S)}),
+            max_body=settings.max_request,
+            too_large=TOO_LARGE,
+            threads=MESH_THREADS,
+            tls=tls,
+            bodies=lambda: BodyFile(coming),
         )
 
     def _listen_for_directory(self, places: Places) -> HttpServer:
@@ -248,6 +286,9 @@ class ServiceHost:
         if self._control is None or self._directory is None:
             return ready
         self._control.start()
+        if self._mesh is not None:
+            self._mesh.start()
+            ready["mesh"] = self._mesh_facts(self._mesh.url)
         self._directory.start()
         ready["directory_url"] = self._directory.url + BASE_PATH
         return ready | {
@@ -257,8 +298,20 @@ class ServiceHost:
             "drop": {ods: str(folders.upload.parent) for ods, folders in self.node.drop.folders.items()},
         }
 
+    def _mesh_facts(self, url: str) -> dict[str, object]:
+        """What a client of MESH has to be given."""
+        mesh = self._settings.mesh
+        return {
+            "url": url,
+            "shared_key": mesh.shared_key,
+            "password": mesh.password,
+            "service_mailbox": SERVICE_MAILBOX,
+            "mailboxes": {a.ods_code: mailbox_of(a.ods_code) for a in self._authorities},
+            "folders": {ods: str(folder.root) for ods, folder in self.node.drop.mesh_folders.items()},
+        }
+
     def stop(self) -> None:
-        """Finish what is being done, in the order: control, endpoint, folders and store, evidence."""
+        """Finish what is being done, in the order: MESH, control, endpoint, folders and store, evidence."""
         self._parts.close()
 
 

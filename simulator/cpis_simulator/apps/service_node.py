@@ -56,6 +56,7 @@ from cpis_simulator.driving import (
     Weather,
 )
 from cpis_simulator.errors import ConfigError
+from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import notification_name, response_name
 from cpis_simulator.model import QueryMessage, Reply
 from cpis_simulator.nhs_number import is_synthetic, masked
@@ -91,6 +92,9 @@ class ServiceNode:
         real_now: Real time; the world's clock is counted from it.
         population: People beside the test people, and what happens to them; put there anew at every reset.
         serves_folders: This process picks up uploads and delivers; one of those that share a store.
+        serves_mesh: It does so by MESH, too.
+        mailboxes: Of MESH, beside those of CP-IS.
+        serves_pairs: Authorities whose mailboxes have folders of pairs.
         parties: The configured part of the directory, without the service itself.
         tls: Our side of TLS where replies go to an `https` address.
     """
@@ -107,6 +111,9 @@ class ServiceNode:
         *,
         population: Population | None = None,
         serves_folders: bool = True,
+        serves_mesh: bool = False,
+        mailboxes: Sequence[Mailbox] = (),
+        serves_pairs: Sequence[str] = (),
         parties: Sequence[Party] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -135,6 +142,8 @@ class ServiceNode:
         self.drop = FileDrop(
             drop_root, authorities, self.world, journal, settings,
             ids=ids, real_now=real_now, also=self._run_what_is_due,
+            mail_now=self.now if serves_mesh and serves_folders else None, mailboxes=mailboxes,
+            pairs=serves_pairs,
         )  # fmt: skip
         self._serves_folders = serves_folders
         self._parties = tuple(parties)

@@ -120,6 +120,16 @@ class Exporting(Caseload):
             Alert(kind="interface", raised=now, text=f"The file could not be put into the drop folder: {reason}")
         )
 
+    def note_undelivered(self, file_id: str, text: str, *, now: datetime) -> None:
+        """The transport says that a file never came to CP-IS: its plans go into the next one (OPS-004)."""
+        file = self.state.files.get(file_id)
+        if file is None or file.state != "open":
+            return
+        for record in file.records:
+            self.forget_sent(record, file_id)
+        self.state.files[file_id] = replace(file, state="failed")
+        self.tell_role(Alert(kind="interface", raised=now, text=f"File {file_id} was not delivered: {text}"))
+
     def forget_sent(self, record: SentRecord, file_id: str) -> None:
         """CP-IS did not take the file, so its plans go into the next one, unless a later file holds them already."""
         for plan_id in record.plan_ids:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from cpis_simulator.care.client import Question, Sender, fault_text, understand_payload, unknown
+from cpis_simulator.care.client import CareClient, Question, Sender, fault_text
 from cpis_simulator.codecs.ebxml import (
     ACKNOWLEDGEMENT_ACTION,
     MESSAGE_ERROR_ACTION,
@@ -57,11 +57,13 @@ class Correspondence:
         sender: Who we are, and in what profile we ask.
         timeout: How long an answer is waited for (setting `query.client_timeout`).
         time_scale: Divides the durations of the contract (setting `transport.time_scale`).
+        client: What is made of replies.
     """
 
     sender: Sender
     timeout: timedelta
     time_scale: float = 1.0
+    client: CareClient = field(default_factory=CareClient)
     _askings: dict[str, Asking] = field(default_factory=dict)
     _answered: dict[str, HttpAnswer] = field(default_factory=dict)
 
@@ -71,6 +73,12 @@ class Correspondence:
         asking = Asking(question, course(terms, now, scale=self.time_scale), now + self.timeout)
         self._askings[question.envelope_id] = asking
         _forget_oldest(self._askings)
+
+    def resume(self, question: Question, result: LookUpResult | None) -> None:
+        """A query of before a restart: nothing is sent any more, and a reply to it still belongs to it."""
+        terms = RELIABLE if self.sender.profile == "reliable" else EXPRESS
+        sent = replace(course(terms, question.asked), standing=Standing.FAILED)
+        self._askings[question.envelope_id] = Asking(question, sent, question.asked + self.timeout, result)
 
     def take(self, envelope_id: str, now: datetime) -> Question | None:
         """The query to send again, where it is due; None when there is nothing more to send."""
@@ -100,13 +108,17 @@ class Correspondence:
             return
         asking.course = after(asking.course, outcome.event, now, reason=outcome.reason)
         if asking.result is None and asking.course.standing is Standing.FAILED and outcome.reason:
-            asking.result = unknown(asking.question, asking.course.reason)
+            asking.result = self.client.unknown(asking.question, asking.course.reason)
+
+    def knows(self, envelope_id: str) -> bool:
+        """The query is one of ours."""
+        return envelope_id in self._askings
 
     def result(self, envelope_id: str, now: datetime) -> LookUpResult | None:
         """What is shown of a lookup: its answer, or that its status is unknown; None while it is waited for."""
         asking = self._askings[envelope_id]
         if asking.result is None and now >= asking.until:
-            asking.result = unknown(asking.question, f"no answer within {self.timeout.total_seconds():g} s")
+            asking.result = self.client.unknown(asking.question, f"no answer within {self.timeout.total_seconds():g} s")
         return asking.result
 
     def tries(self, envelope_id: str) -> int:
@@ -131,7 +143,8 @@ class Correspondence:
             return self._refuse(message, UNKNOWN_TO, ids(), now)
         if header.message_id in self._answered:
             return replace(self._answered[header.message_id], outcome="duplicate")
-        asking = self._askings.get(header.ref_to_message_id)
+        waiting = [reference for reference, asking in self._askings.items() if asking.result is None]
+        asking = self._askings.get(self.client.asked_by(header.ref_to_message_id, waiting))
         if asking is None:
             return soap_fault(200, "The reply names no query that was made here")
         if message.payload is None:
@@ -139,9 +152,8 @@ class Correspondence:
         answer = _acknowledged(message, ids(), now)
         self._answered[header.message_id] = answer
         _forget_oldest(self._answered)
-        result = understand_payload(asking.question, message.payload)
-        # The first answer that could be understood stays.
-        if asking.result is None or asking.result.status == "unknown":
+        result = self.client.understand_payload(asking.question, message.payload)
+        if self.client.replaces(asking.result, result):
             asking.result = result
         return answer
 

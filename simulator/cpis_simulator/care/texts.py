@@ -21,6 +21,14 @@ UNKNOWN: Final = (
 )
 PENDING: Final = "CP-IS was asked; no answer yet. This says nothing about the patient."
 NOT_VERIFIED: Final = "NHS number not verified: CP-IS was not asked. Trace the patient on PDS first."
+NOT_PERMITTED: Final = (
+    "Access denied: your role may not look at CP-IS, so CP-IS was not asked. Ask somebody who may (B0107 or B0170)."
+)
+ALERT: Final = "Child Care Alert: information is held. Open it to read; the local authority will be told who did."
+NOT_ASKED: Final = "CP-IS has not been asked about this patient. This says nothing about the patient."
+INVALID: Final = (
+    "NHS number not valid: its check digit is wrong, so CP-IS was not asked. Check it and trace the patient on PDS."
+)
 DENIED: Final = "Access denied: nobody is signed in and no system is named, so CP-IS was not asked."
 INCOMPLETE: Final = "The answer announces another number of items than it holds: there may be more than is shown."
 REFUSED: Final = "CP-IS refused the query, so the status is unknown: "
@@ -42,14 +50,18 @@ def is_past(plan: ShownPlan, *, on: date) -> bool:
     return plan.end is not None and plan.end <= on and plan.plan_type is not PlanType.UNBORN
 
 
-def plan_text(plan: ShownPlan, *, on: date) -> str:
-    """One plan as a line, past ones worded differently (UI-005), an unborn child's not as the woman's own (UI-006)."""
-    words = (_PAST if is_past(plan, on=on) else _CURRENT)[plan.plan_type]
+def plan_words(plan: ShownPlan) -> str:
+    """What a plan is, past ones worded differently (UI-005), an unborn child's not as the woman's own (UI-006)."""
+    return (_CURRENT if plan.current else _PAST)[plan.plan_type]
+
+
+def plan_text(plan: ShownPlan) -> str:
+    """One plan as a line."""
     if plan.end is None:
         dates = f"from {_day(plan.start)}"
     elif plan.plan_type is PlanType.UNBORN:
         dates = f"from {_day(plan.start)}, due {_day(plan.end)}"
-    elif is_past(plan, on=on):
+    elif not plan.current:
         dates = f"from {_day(plan.start)}, ended {_day(plan.end)}"
     else:
         dates = f"from {_day(plan.start)} to {_day(plan.end)}"
@@ -57,12 +69,12 @@ def plan_text(plan: ShownPlan, *, on: date) -> str:
     emergency = (
         f"emergency duty {_digits(plan.telephone_emergency)}" if plan.telephone_emergency else "no emergency number"
     )
-    return f"{words}, {dates}. {plan.authority}: {office}, {emergency}."
+    return f"{plan_words(plan)}, {dates}. {plan.authority}: {office}, {emergency}."
 
 
-def found_text(plans: list[ShownPlan], *, on: date) -> str:
+def found_text(plans: list[ShownPlan]) -> str:
     """The alert above the plans, then a line for each (UI-004)."""
-    return "\n".join(("CP-IS alert: information is held.", *(plan_text(plan, on=on) for plan in plans)))
+    return "\n".join(("CP-IS alert: information is held.", *(plan.text for plan in plans)))
 
 
 def _day(day: date) -> str:

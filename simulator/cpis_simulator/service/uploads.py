@@ -85,6 +85,7 @@ class UploadOutcome:
     standing: Standing
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    is_unreadable: bool = False
 
     def code(self) -> str:
         """The file's result code."""
@@ -214,7 +215,8 @@ class Ingest:
         """The answer to a file that is no upload, whatever was taken of it before (ACK-001)."""
         if self._settings.files.is_client_too_old():
             return self._file_level(FileCode.CLIENT_TOO_OLD, unreadable, _TOO_OLD)
-        return self._file_level(FileCode.FILE_ERROR, unreadable, unreadable.reason)
+        outcome = self._file_level(FileCode.FILE_ERROR, unreadable, unreadable.reason)
+        return replace(outcome, is_unreadable=True)
 
     def _refused(self, reason: str) -> UploadOutcome:
         assert self._header is not None, "refused for what its header or a record says"

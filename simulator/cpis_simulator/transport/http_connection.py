@@ -21,7 +21,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from cpis_simulator.settings import TransportSettings
-from cpis_simulator.transport.http_reading import Phase, Refusal, Request, RequestReader
+from cpis_simulator.transport.http_reading import BodySink, Phase, Refusal, Request, RequestReader
 from cpis_simulator.transport.tls import (
     PLAIN_HTTP,
     TIMED_OUT,
@@ -37,6 +37,10 @@ from cpis_simulator.transport.tls import (
 LOG: Final = logging.getLogger(__name__)
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+BODY_SINK: Final = "cpis.body_sink"
+"""Key of the WSGI environment: where the body is on the disk; not there when it was small. Whoever wants to keep it
+takes it away before the application returns."""
 
 TLS_PEER: Final = "cpis.tls_peer"
 """Key of the WSGI environment: a `TlsPeer` with the client's certificate; not there on a plain connection."""
@@ -92,6 +96,7 @@ class Service:
         context: Of TLS; None for plain HTTP.
         too_large: The answer to a body that is too large.
         handshake_refused: Told of each connection that failed before its first request, with its peer's address.
+        sinks: Gives places for bodies that are not small; None: all are held in memory.
         stopping: No connection is kept alive any more.
     """
 
@@ -102,6 +107,7 @@ class Service:
     too_large: TooLarge | None
     handshake_refused: Callable[[HandshakeFailure, str], None]
     port: int
+    sinks: Callable[[], BodySink] | None = None
     stopping: bool = False
     base: dict[str, Any] = field(default_factory=dict)
 
@@ -136,7 +142,7 @@ class Connection:
         self.number = sock.fileno()
         self._address = address
         self._service = service
-        self._reader = RequestReader(service.limits.max_head, service.max_body)
+        self._reader = RequestReader(service.limits.max_head, service.max_body, service.sinks)
         self._phase: Phase | None = None
         self._tls_peer: TlsPeer | None = None
         self._must_shake_hands = service.context is not None
@@ -197,6 +203,7 @@ class Connection:
         if self._answer is not None:
             self._answer.abandon()
             self._answer = None
+        self._reader.abandon()
         if isinstance(self.sock, ssl.SSLSocket) and not self._must_shake_hands and not self._is_draining:
             self._say_goodbye(self.sock)
         self.sock.close()
@@ -337,6 +344,13 @@ class Connection:
 
     def _answer_to(self, request: Request) -> _Answer:
         """Have the application answer."""
+        try:
+            return self._answer_of_application(request)
+        finally:
+            if request.put is not None:
+                request.put.discard()
+
+    def _answer_of_application(self, request: Request) -> _Answer:
         self._answered += len(request.body)
         keeps_alive = request.keeps_alive and not self._service.stopping
         started = _Started()
@@ -382,15 +396,17 @@ class Connection:
             "SERVER_PROTOCOL": f"HTTP/1.{request.version}",
             "REMOTE_ADDR": str(self._address[0]),
             "REMOTE_PORT": str(self._address[1]),
-            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.input": io.BytesIO(request.body) if request.put is None else request.put.opened(),
         }
+        if request.put is not None:
+            environ[BODY_SINK] = request.put
         for name, value in request.fields.items():
             # A name with an underscore could pass for another one with a hyphen.
             if "_" not in name:
                 environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
         for name in ("HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"):
             if environ.pop(name, None) is not None:
-                environ["CONTENT_LENGTH"] = str(len(request.body))
+                environ["CONTENT_LENGTH"] = str(len(request.body) if request.put is None else request.put.size)
         if (content_type := environ.pop("HTTP_CONTENT_TYPE", None)) is not None:
             environ["CONTENT_TYPE"] = content_type
         if self._tls_peer is not None:

@@ -1,8 +1,9 @@
 """HTTP/1.x requests out of bytes as they come in, however they are cut; no socket, no clock.
 
 A reader takes what arrived and gives whole requests, body included: whoever sends slowly occupies a buffer and nothing
-else. It is strict where leniency would let two readers see two messages (lengths, names, hosts), and lenient where real
-clients are sloppy (a bare line feed as a line's end, folded values, an absolute address).
+else. Where the reader is given a place to put them, bodies that are not small go there piece by piece as they come in,
+and are never held whole. It is strict where leniency would let two readers see two messages (lengths, names, hosts),
+and lenient where real clients are sloppy (a bare line feed as a line's end, folded values, an absolute address).
 
 Source: RFC 9110, RFC 9112.
 """
@@ -10,9 +11,10 @@ Source: RFC 9110, RFC 9112.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
@@ -26,6 +28,28 @@ _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?")
 _LONGEST_CHUNK_LINE: Final = 1024
 _SINGLE: Final = frozenset(("content-type", "soapaction"))
 """Said twice alike they are said once; joined by a comma two readers could each take another one."""
+
+SMALL: Final = 1 << 16
+"""Bytes of a body that is held in memory even where there is a place to put it."""
+
+
+class BodySink(Protocol):
+    """Where a body is put while it comes in.
+
+    Attributes:
+        size: Bytes that were written so far.
+    """
+
+    size: int
+
+    def write(self, data: bytes) -> object:
+        """Some more of it."""
+
+    def opened(self) -> BinaryIO:
+        """The whole of it, to be read from its beginning."""
+
+    def discard(self) -> None:
+        """It is not needed any more; calling it again does nothing."""
 
 
 class Phase(Enum):
@@ -46,6 +70,7 @@ class Request:
         fields: Header fields by lower-case name; repeated ones joined by commas.
         version: The minor number of HTTP/1.
         keeps_alive: The client means to send more on this connection.
+        put: Where the body is, if not in `body`.
     """
 
     method: str
@@ -56,6 +81,7 @@ class Request:
     fields: dict[str, str]
     body: bytes
     keeps_alive: bool
+    put: BodySink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +119,15 @@ class RequestReader:
     Args:
         max_head: Most bytes of request line and headers.
         max_body: Most bytes of a body.
+        sinks: Gives a place for a body that is not small; left out, all are held in memory.
     """
 
-    def __init__(self, max_head: int, max_body: int) -> None:
+    def __init__(self, max_head: int, max_body: int, sinks: Callable[[], BodySink] | None = None) -> None:
         """Nothing has arrived yet."""
+        self._sinks = sinks
+        self._sink: BodySink | None = None
+        self._left = 0
+        self._put_away = 0
         self._max_head = max_head
         self._max_body = max_body
         self._buffer = bytearray()
@@ -123,23 +154,33 @@ class RequestReader:
         try:
             if self._head is None:
                 self._head = self._read_head()
-            if self._head is None:
-                return None
+                if self._head is None:
+                    return None
+                self._left = self._head.length
+                if self._sinks is not None and self._left > SMALL:
+                    self._sink = self._sinks()
             body = self._read_chunked() if self._head.chunked else self._read_known(self._head.length)
         except _Refused as refused:
             return refused.refusal
         if body is None:
             return None
         head, self._head = self._head, None
+        put, self._sink = self._sink, None
         self._told_to_go_on = False
         return Request(
-            head.method, head.target, head.path, head.query, head.version, head.fields, body, head.keeps_alive
+            head.method, head.target, head.path, head.query, head.version, head.fields, body, head.keeps_alive, put
         )
+
+    def abandon(self) -> None:
+        """No more comes: let go of what was put away of a body that is not whole."""
+        if self._sink is not None:
+            self._sink.discard()
+            self._sink = None
 
     def must_say_go_on(self) -> bool:
         """The client waits for `100 Continue` before it sends its body; true once for a request."""
         head = self._head
-        if head is None or self._told_to_go_on or self._buffer or self._decoded:
+        if head is None or self._told_to_go_on or self._buffer or self._decoded or self._left != head.length:
             return False
         self._told_to_go_on = head.version > 0 and "expect" in head.fields
         return self._told_to_go_on
@@ -208,11 +249,30 @@ class RequestReader:
         return _Refused("413 Content Too Large", f"The body is larger than {self._max_body} bytes.")
 
     def _read_known(self, length: int) -> bytes | None:
+        if self._sink is not None:
+            return self._put_known(self._sink)
         if len(self._buffer) < length:
             return None
         body = bytes(self._buffer[:length])
         del self._buffer[:length]
         return body
+
+    def _put_known(self, sink: BodySink) -> bytes | None:
+        """Put away what has arrived; nothing is left in `body` then."""
+        sink.write(bytes(self._buffer[: self._left]))
+        taken = min(self._left, len(self._buffer))
+        del self._buffer[:taken]
+        self._left -= taken
+        return None if self._left else b""
+
+    def _put_decoded(self) -> None:
+        if self._sink is None:
+            if self._sinks is None or len(self._decoded) <= SMALL:
+                return
+            self._sink = self._sinks()
+        self._sink.write(bytes(self._decoded))
+        self._put_away += len(self._decoded)
+        self._decoded.clear()
 
     def _read_chunked(self) -> bytes | None:
         """Take the chunks that have arrived; the whole body once the last one and the trailers have."""
@@ -228,18 +288,23 @@ class RequestReader:
                     raise _Refused("400 Bad Request", "A chunk is longer than it says.")
                 del buffer[: end.end()]
                 self._chunk_left = 0
+                self._put_decoded()
             if (line := self._line(_LONGEST_CHUNK_LINE)) is None:
                 return None
             size = _CHUNK_SIZE.fullmatch(line)
             if size is None:
                 raise _Refused("400 Bad Request", "The size of a chunk is none.")
             self._chunk_left = int(size[1], 16)
-            if len(self._decoded) + self._chunk_left > self._max_body:
+            if self._put_away + len(self._decoded) + self._chunk_left > self._max_body:
                 raise self._too_large()
             self._trailers = self._chunk_left == 0
         # Trailers say nothing here; they end with an empty line.
         while (line := self._line(self._max_head)) is not None:
             if not line:
+                if self._sink is not None:
+                    self._sink.write(bytes(self._decoded))
+                    self._decoded.clear()
+                self._put_away = 0
                 body, self._decoded, self._trailers = bytes(self._decoded), bytearray(), False
                 return body
         return None

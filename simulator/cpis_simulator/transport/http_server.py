@@ -23,6 +23,7 @@ from typing import Final, Self
 from cpis_simulator.errors import StartError
 from cpis_simulator.settings import TransportSettings
 from cpis_simulator.transport.http_connection import Connection, Service, Then, TooLarge, WsgiApp
+from cpis_simulator.transport.http_reading import BodySink
 from cpis_simulator.transport.tls import HandshakeFailure, ServerTls, server_context
 
 LOG: Final = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class HttpServer:
         threads: Workers.
         tls: Serve TLS; the application finds the client's certificate in its environment under `TLS_PEER`.
         shares_port: Other processes listen on the same port (not on Windows).
+        bodies: Gives places on the disk for bodies that are not small, which are then never held whole.
         handshake_refused: Called with the reason and the peer's address for each connection that never became one.
 
     Raises:
@@ -76,6 +78,7 @@ class HttpServer:
         threads: int = 16,
         tls: ServerTls | None = None,
         shares_port: bool = False,
+        bodies: Callable[[], BodySink] | None = None,
         handshake_refused: Callable[[HandshakeFailure, str], None] | None = None,
     ) -> None:
         """Bind at once, so that `url` is known; requests are served after `start`."""
@@ -88,7 +91,7 @@ class HttpServer:
         self.port: int = self._listener.getsockname()[1]
         self._scheme = "http" if context is None else "https"
         self._service = Service(
-            app, self._limits, max_body or self._limits.max_body, context, too_large, self._refused, self.port
+            app, self._limits, max_body or self._limits.max_body, context, too_large, self._refused, self.port, bodies
         )
         self._selector = selectors.DefaultSelector()
         self._registering = threading.Lock()

@@ -17,12 +17,13 @@ from cpis_simulator.apps.authority_host import AuthorityHost
 from cpis_simulator.apps.authority_system import AuthorityDriver
 from cpis_simulator.apps.operations import operations_app
 from cpis_simulator.authority.caseload import Configuration
+from cpis_simulator.authority.state import State
 from cpis_simulator.codecs.acknowledgement import encode_acknowledgement
 from cpis_simulator.codecs.upload import decode_upload
 from cpis_simulator.driving import AUTHORITY_OPERATIONS
 from cpis_simulator.errors import StartError
 from cpis_simulator.model import Acknowledgement, Coded, Organisation, Telecom, Upload
-from cpis_simulator.store.authority_store import AuthorityStore
+from cpis_simulator.store.entry_store import EntryStore
 from cpis_simulator.vocabulary import MessageKind
 from tests.official import schema_errors
 
@@ -278,11 +279,11 @@ def test_other_children_are_held_and_not_sent(office: Callable[..., Office]) -> 
 
 
 def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
-    store = AuthorityStore(tmp_path / "s.sqlite")
+    store = EntryStore(tmp_path / "s.sqlite", State, "authority")
     store._file.execute("PRAGMA user_version = 99")
     store.close()
     with pytest.raises(StartError, match="another version"):
-        AuthorityStore(tmp_path / "s.sqlite")
+        EntryStore(tmp_path / "s.sqlite", State, "authority")
 
 
 def test_the_process_says_when_it_is_ready_and_ends_in_good_order(tmp_path: Path) -> None:

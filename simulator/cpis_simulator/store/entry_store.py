@@ -1,17 +1,20 @@
-"""The bundled authority's memory: one SQLite file, a row for each entry, written when the entry changes.
+"""A bundled system's memory: one SQLite file, a row for each entry, written when the entry changes.
 
-Theory of operation. The state knows which entries changed (`authority.state`); one transaction writes them all, so that
+Theory of operation. The state knows which entries changed (`remembering`); one transaction writes them all, so that
 whatever happened is remembered whole or not at all. What leaves the house or comes in is synced to the disk first.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from cpis_simulator.authority.state import State
 from cpis_simulator.errors import StartError
+from cpis_simulator.remembering import Remembered
+
+S = TypeVar("S", bound=Remembered)
 
 SCHEMA_VERSION: Final = 1
 
@@ -29,18 +32,21 @@ ON CONFLICT (collection, key) DO UPDATE SET body = excluded.body
 _REMOVE: Final = "DELETE FROM entry WHERE collection = ? AND key = ?"
 
 
-class AuthorityStore:
+class EntryStore(Generic[S]):
     """The file. One thread at a time may use it.
 
     Args:
         path: Made when it is not there, its folder too.
+        empty: Makes a state that remembers nothing.
+        whose: Whose state it is, for messages.
 
     Raises:
         StartError: The file was written by another version, or cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, empty: Callable[[], S], whose: str) -> None:
         """Open or make it."""
+        self._empty = empty
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             # The caller's lock keeps threads apart.
@@ -49,12 +55,12 @@ class AuthorityStore:
             found = self._file.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
             raise StartError(
-                "The authority's state cannot be opened", where=str(path), found=str(error), mend="Name another file."
+                f"The {whose}'s state cannot be opened", where=str(path), found=str(error), mend="Name another file."
             ) from error
         if found not in (0, SCHEMA_VERSION):
             self._file.close()
             raise StartError(
-                "The authority's state is of another version",
+                f"The {whose}'s state is of another version",
                 where=str(path),
                 expected=SCHEMA_VERSION,
                 found=found,
@@ -64,15 +70,15 @@ class AuthorityStore:
         self._file.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         path.chmod(0o600)
 
-    def load(self) -> State:
+    def load(self) -> S:
         """Everything that was saved."""
-        state = State()
+        state = self._empty()
         collections = state.collections()
         for name, key, body in self._file.execute("SELECT collection, key, body FROM entry ORDER BY position"):
             collections[name].load(key, body)
         return state
 
-    def save(self, state: State, *, durable: bool = False) -> None:
+    def save(self, state: S, *, durable: bool = False) -> None:
         """Write what changed since the last save; `durable` survives a power cut as well as a crash."""
         if not any(collection.changed for collection in state.collections().values()):
             return
