@@ -223,7 +223,7 @@ def accesses_are_told(
     for fact in facts:
         by_number.setdefault(str(cpis_asking.about[cpis_asking.made.index(fact)].nhs_number), []).append(fact)
     for number, of_number in by_number.items():
-        cpis_judge("access-notified", since=0, authority=ods, nhs_number=number, accesses=of_number)
+        cpis_judge("access-notified", since=0, authority=ods, nhs_number=number, accesses=of_number, whole=True)
     if only:
         marker = cpis_asking.made.index(facts[-1])
         others = [fact["event_id"] for fact in cpis_asking.made[:marker] if fact not in facts]

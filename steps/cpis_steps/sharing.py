@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import pytest
@@ -187,6 +187,14 @@ def a_grown_mother(cpis_stage: Stage) -> None:
     cpis_stage.put_on_pds(cpis_stage.cast.enter("mother", mother=True, years=25))
 
 
+@given("a child of two given names on PDS")
+def a_child_of_two_names(cpis_stage: Stage) -> None:
+    """PDS has two given names of the child."""
+    child = cpis_stage.cast.enter("child")
+    child.given = f"{child.given} Zulu"
+    cpis_stage.put_on_pds(child)
+
+
 @given("twins on PDS")
 def twins_on_pds(cpis_stage: Stage) -> None:
     """Two children of one family name and birth date."""
@@ -218,16 +226,23 @@ def hours_pass(cpis_stage: Stage, hours: str, minutes: str) -> None:
     cpis_stage.time_passes(timedelta(hours=int(hours), minutes=int(minutes)))
 
 
-@given(parsers.re(r"PDS has (?P<kind>merged|retired) the child's number"))
-@when(parsers.re(r"PDS (?P<kind>merges|retires) the child's number"))
-def pds_changes_the_number(cpis_stage: Stage, kind: str) -> None:
+@given(parsers.re(r"it has become (?P<day>[0-9-]+)"))
+@when(parsers.re(r"it becomes (?P<day>[0-9-]+)"))
+def a_day_comes(cpis_stage: Stage, day: str) -> None:
+    """The service's clock is moved on to noon of that day."""
+    cpis_stage.time_comes(datetime.combine(date.fromisoformat(day), time(12), tzinfo=UTC))
+
+
+@given(parsers.re(r"PDS has (?P<kind>merged|retired) the (?P<who>child|second child)'s number"))
+@when(parsers.re(r"PDS (?P<kind>merges|retires) the (?P<who>child)'s number"))
+def pds_changes_the_number(cpis_stage: Stage, kind: str, who: str) -> None:
     """The number is used no more: merged into another, which the person has from now on, or without a successor."""
-    child = cpis_stage.cast["child"]
+    child = cpis_stage.cast[who]
     old, new = str(child.nhs_number), cpis_stage.cast.number()
-    cpis_stage.old_numbers["child"] = old
+    cpis_stage.old_numbers[who] = old
     change = {"kind": "retire", "nhs_number": old}
     if kind.startswith("merge"):
-        cpis_stage.new_numbers["child"] = new
+        cpis_stage.new_numbers[who] = new
         known = child.on_pds().model_copy(update={"nhs_number": new})
         cpis_stage.service.do("put-people", driving.PutPeople(people=[known]))
         change = {"kind": "merge", "nhs_number": old, "replaced_by": new}
@@ -270,7 +285,7 @@ def pds_has_followed(cpis_stage: Stage) -> None:
 _SHARE: Final = (
     rf"{AUTHORITY} {{verb}} an? (?P<kind>child protection|looked-after|unborn child's) plan of the {PERSON}"
     r"(?: begun (?P<begun>[0-9]+) days ago)?"
-    r"(?:, (?P<fate>ended|withdrawn|due) (?P<when>today|in [0-9]+ days|[0-9]+ days ago))?"
+    r"(?:, (?P<fate>ended|withdrawn|due) (?P<when>today|in [0-9]+ days|[0-9]+ days ago|on [0-9-]+))?"
 )
 
 
@@ -314,7 +329,9 @@ def _described(
 
 
 def _day(today: date, when: str) -> date:
-    """The day of words such as `3 days ago`, `in 3 days`, `today`."""
+    """The day of words such as `3 days ago`, `in 3 days`, `today`, `on 2027-03-01`."""
+    if when.startswith("on "):
+        return date.fromisoformat(when.removeprefix("on "))
     days = int("".join(c for c in when if c.isdigit()) or 0)
     return today - timedelta(days=days) if when.endswith("ago") else today + timedelta(days=days)
 
@@ -343,6 +360,7 @@ Altering = Callable[[Subject], Subject]
 SUBJECTS: Final[dict[str, Altering]] = {
     "its own details": lambda s: s,
     "its family name in capitals": lambda s: replace(s, family=s.family.upper()),
+    "the first of its given names": lambda s: replace(s, given=s.given.split()[0]),
     "another family name": lambda s: replace(s, family=f"{s.family}son"),
     "another given name": lambda s: replace(s, given="Zebedee"),
     "another birth date": lambda s: replace(s, birth_date=s.birth_date + timedelta(days=1)),

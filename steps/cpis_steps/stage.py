@@ -371,6 +371,10 @@ class Stage:
         self.service.do("set-clock", driving.ServiceClock(advance_s=by.total_seconds()))
         self._base += by
 
+    def time_comes(self, instant: datetime) -> None:
+        """Move the service's clock on to an instant, and with it the scenario's instants."""
+        self.time_passes(instant - self._base)
+
     def event_id(self, label: str) -> str:
         """An event id from the scenario's own generator."""
         return str(uuid.UUID(int=self.cast.rng(f"event {label}").getrandbits(128), version=4)).upper()

@@ -47,6 +47,16 @@ Feature: Whom a service lists, and whom it tells
       Then the last answer lists accesses 3, 2 and 1, in this order
 
     @LK-26 @CPIS-RSP-007 @CPIS-RSP-008
+    Scenario: In the night in which clocks go back 24 hours are 24 hours
+      Given it has become 2027-10-30
+      And 11 hours and 40 minutes have passed
+      And another doctor has asked about the child
+      And a doctor has asked about the child
+      And 24 hours and 30 minutes have passed
+      When the same doctor asks about the child
+      Then the last answer lists accesses 3, 2 and 1, in this order
+
+    @LK-26 @CPIS-RSP-007 @CPIS-RSP-008
     Scenario: A repeat does not begin the 24 hours anew
       Given another doctor has asked about the child
       And a doctor has asked about the child

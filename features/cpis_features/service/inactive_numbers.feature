@@ -17,6 +17,14 @@ Feature: Numbers that PDS uses no more, as a service tells of them
     Then the authority is told that the number is used no more
     And the second authority is told that the number is used no more
 
+  @SV-47 @CPIS-INA-001
+  Scenario: An authority that never used a number is not told of it
+    Given a second child on PDS
+    And the authority has shared a child protection plan of the second child
+    And PDS has retired the second child's number
+    When PDS retires the child's number
+    Then the second authority is told that the number is used no more
+
   @SV-17 @CPIS-INA-007
   Scenario: After an adoption nothing leads from the old identity to the new one
     When the child is adopted

@@ -76,6 +76,20 @@ Feature: What a service shows of a plan, and for how long
       When the authority shares a child protection plan of the child begun 500 days ago, ended 366 days ago
       Then the service shows nothing of the child
 
+    @SV-46 @CPIS-DAT-018
+    Scenario: On 29 February the 365th day after 1 March has come
+      Given a child on PDS
+      And the authority has shared a child protection plan of the child, ended on 2027-03-01
+      When it becomes 2028-02-29
+      Then the service shows the child's plan as it was shared last
+
+    @SV-46 @CPIS-DAT-018
+    Scenario: A year with 29 February is a day longer than a plan is shown
+      Given a child on PDS
+      And the authority has shared a child protection plan of the child, ended on 2027-03-01
+      When it becomes 2028-03-01
+      Then the service shows nothing of the child
+
   Rule: An unborn child's plan is shown until 28 days after the due date
 
     @LK-07 @CPIS-DAT-019 @CPIS-DAT-020
@@ -91,6 +105,13 @@ Feature: What a service shows of a plan, and for how long
       And the authority has shared an unborn child's plan of the mother, due in 10 days
       When 39 days pass
       Then the service shows nothing of the mother
+
+    @SV-45 @CPIS-DAT-017
+    Scenario: An unborn child's plan is kept whatever the mother's age
+      Given a mother of 25 on PDS
+      When the authority shares an unborn child's plan of the mother
+      Then the file is answered CPF02
+      And the service shows the mother's plan as it was shared last
 
   Rule: With the eighteenth birthday a child's plan ends
 

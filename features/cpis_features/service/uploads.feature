@@ -124,6 +124,13 @@ Feature: What a service stores, and what it refuses
       Then the file is answered CPF02, 2 stored
 
     @SV-06 @CPIS-DAT-026
+    Scenario: Of several given names the first is enough
+      Given a child of two given names on PDS
+      And a second child on PDS
+      When the authority shares plans of the second child and of the child with the first of its given names
+      Then the file is answered CPF02, 2 stored
+
+    @SV-06 @CPIS-DAT-026
     Scenario Outline: A record with <another> than PDS has is refused
       Given a child on PDS
       And a second child on PDS

@@ -170,10 +170,15 @@ def no_record_answered(evidence: Evidence, *, nhs_number: str) -> Judgement:
     witness="wire",
 )
 def access_notified(
-    evidence: Evidence, *, authority: str, nhs_number: str, accesses: list[dict[str, str]]
+    evidence: Evidence, *, authority: str, nhs_number: str, accesses: list[dict[str, str]], whole: bool = False
 ) -> Judgement:
-    """Each access is in exactly one notification to the authority, with the query's author, time and number."""
+    """Each access is in exactly one notification to the authority, with the query's author, time and number.
+
+    Args:
+        whole: Every upload about the number is in evidence, so that it can be said under which file an access stands.
+    """
     where: list[Record] = []
+    sent = {f.upload.file_id for f in uploads(evidence, authority) if f.upload and f.entries(nhs_number)}
     made = {looked_up.query.query.event_id for looked_up in lookups_of(evidence, nhs_number)}
     for access in accesses:
         told = [r for r, n in notifications(evidence, authority) for g in n.groups for a in g.accesses
@@ -190,6 +195,9 @@ def access_notified(
             return failed("wire", f"the total is {notification.total}", record)
         if notification.recipient.ods_code != authority or found.nhs_number != nhs_number:
             return failed("wire", "the notification is about another child or for another authority", record)
+        group = next(g for g in notification.groups if found in g.accesses)
+        if whole and group.upload_file_id not in sent:
+            return failed("wire", "the access stands under a file that does not hold the number", record)
         if found.author.organisation.name != access["organisation"]:
             return failed("wire", f"the organisation is '{found.author.organisation.name}'", record)
         if not same_instant(access["accessed"], found.effective_time):

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 from cpis_simulator.apps import claims, outgoing, service_node
 from cpis_simulator.apps.outgoing import Outgoing
+from cpis_simulator.directory import DEFAULT_AUTHORITIES
 from cpis_simulator.errors import ConfigError
-from cpis_simulator.model import Coded, PlanRecord, Query
+from cpis_simulator.model import Coded, Organisation, PlanRecord, Query
 from cpis_simulator.service import lookups, pds, register, uploads
 from cpis_simulator.service.lookups import LookUpOutcome
 from cpis_simulator.service.notifications import notice
@@ -185,6 +186,19 @@ def _age_hides(right: Decision, entry: Entry, **how: Any) -> Any:
     return replace(seen, is_shown=False) if seen.rule is register.Rule.OF_AGE else seen
 
 
+@seeded("mothers-cut-at-eighteen", "DAT-017", (Ingest, "_is_too_old"), tests="SV-45")
+def _mothers_cut(_right: Decision, ingest: Ingest, _record: Any, _kind: Any, person: Person) -> bool:
+    """An unborn child's plan of a mother of 18 or over is refused."""
+    return register.is_over_age(person.birth_date, on=ingest._today)
+
+
+@seeded("match-wants-every-given-name", "DAT-026", (pds, "_match_name"), tests="SV-06")
+def _every_given_name(right: Decision, *given: Any) -> Any:
+    """A record with the first of two given names is refused."""
+    step = right(*given)
+    return step if step is pds.MatchStep.ALL_GIVEN_NAMES else None
+
+
 # How long a plan is shown, and as what.
 
 
@@ -198,6 +212,12 @@ def _retention_short(right: Decision, plan_type: PlanType, *given: Any) -> Any:
 def _retention_long(right: Decision, plan_type: PlanType, *given: Any) -> Any:
     """An ended plan is still shown on day 366 after its end."""
     return right(plan_type, *given) + timedelta(days=plan_type is not PlanType.UNBORN)
+
+
+@seeded("retention-is-a-calendar-year", "DAT-018", (register, "last_day"), tests="SV-46")
+def _calendar_year(right: Decision, plan_type: PlanType, end: datetime, data: Any) -> Any:
+    """An ended plan is kept until the same date of the next year."""
+    return right(plan_type, end, data) if plan_type is PlanType.UNBORN else pds.birthday(end.date(), 1)
 
 
 @seeded("unborn-kept-365-days", "DAT-019", (register, "last_day"), tests="LK-07", also="DAT-020")
@@ -348,19 +368,19 @@ def _one_spoils_all(right: Decision, ingest: Ingest, records: Any) -> Any:
     return changes
 
 
-@seeded("partial-said-to-be-whole", "ACK-004", (uploads, "_file_code"), tests="SV-36", also="ACK-003")
+@seeded("partial-said-to-be-whole", "ACK-004", (uploads, "_file_code"), tests="SV-36", also="ACK-001 ACK-003")
 def _partial_is_whole(right: Decision, code: FileCode) -> Any:
     """A file with stored and failed records is answered CPF02."""
     return right(FileCode.ALL_STORED if code is FileCode.PARTLY_STORED else code)
 
 
-@seeded("none-stored-said-to-be-partial", "ACK-004", (uploads, "_file_code"), tests="SV-36", also="ACK-003")
+@seeded("none-stored-said-to-be-partial", "ACK-004", (uploads, "_file_code"), tests="SV-36", also="ACK-001 ACK-003")
 def _none_is_partial(right: Decision, code: FileCode) -> Any:
     """A file of which nothing was stored is answered CPF03."""
     return right(FileCode.PARTLY_STORED if code is FileCode.NONE_STORED else code)
 
 
-@seeded("counts-at-file-level", "ACK-003", (Ingest, "_file_level"), tests="SV-36", also="ACK-004")
+@seeded("counts-at-file-level", "ACK-003", (Ingest, "_file_level"), tests="SV-36", also="ACK-001 ACK-004")
 def _counts_at_file_level(right: Decision, ingest: Ingest, *given: Any) -> Any:
     """CPF01 is answered with the records counted as failed."""
     outcome: UploadOutcome = right(ingest, *given)
@@ -368,7 +388,7 @@ def _counts_at_file_level(right: Decision, ingest: Ingest, *given: Any) -> Any:
     return replace(outcome, acknowledgement=counted)
 
 
-@seeded("crossed-failures", "ACK-005 ACK-007", (Ingest, "take"), tests="SV-37")
+@seeded("crossed-failures", "ACK-005 ACK-007", (Ingest, "take"), tests="SV-37", also="ACK-008")
 def _crossed_failures(right: Decision, ingest: Ingest, records: Any) -> Any:
     """Of several failed records each is answered with another one's code."""
     changes = right(ingest, records)
@@ -424,6 +444,21 @@ def _window_slides(_right: Decision, query: Query, key: str, known: Any) -> bool
     """Each repeat begins the 24 hours anew."""
     times = [q.query.effective_time for q in known.stored_queries(query.nhs_number) if q.author_key == key and q.found]
     return bool(times) and query.effective_time - max(times) <= lookups.REPEAT_WINDOW
+
+
+@seeded("local-time-leaps", "RSP-007", (lookups, "_is_repeat"), tests="LK-26", also="RSP-008")
+def _local_time(_right: Decision, query: Query, key: str, known: Any) -> bool:
+    """The 24 hours are counted on clocks that go back in October."""
+    at = query.effective_time
+    last = known.last_listed(query.nhs_number, key, until=at)
+    return last is not None and _on_clocks(at) - _on_clocks(last) <= lookups.REPEAT_WINDOW
+
+
+def _on_clocks(at: datetime) -> datetime:
+    """What clocks in the United Kingdom show."""
+    utc = at.astimezone(UTC)
+    summer = register._last_sunday(utc.year, 3) <= utc < register._last_sunday(utc.year, 10)
+    return utc + timedelta(hours=summer)
 
 
 @seeded("collapse-by-organisation", "RSP-007", (lookups, "author_key"), tests="LK-26", also="RSP-008")
@@ -545,6 +580,29 @@ def _inactive_to_one(right: Decision, *given: Any, **named: Any) -> Any:
 def _replacement_left_out(right: Decision, retired: Any, *given: Any, **named: Any) -> Any:
     """The notification of a merged number has no new one."""
     return right(dict.fromkeys(retired), *given, **named)
+
+
+@seeded("inactive-number-to-all", "INA-001", (outgoing, "inactive_notifications"), tests="SV-47")
+def _inactive_to_all(right: Decision, *given: Any, ids: Callable[[], str], **named: Any) -> Any:
+    """A number that is used no more is told to authorities that never used it."""
+    told = right(*given, ids=ids, **named)
+    others = [a for a in DEFAULT_AUTHORITIES if a.ods_code not in {t.recipient.ods_code for t in told}]
+    more = [
+        replace(told[0], recipient=Organisation(other.ods_code, other.name), message_id=ids())
+        for other in others
+        if told
+    ]
+    return [*told, *more]
+
+
+@seeded("notified-under-anothers-file", "IG-010", (service_node, "look_up"), tests="NT-07", also="NTF-005")
+def _anothers_file(right: Decision, *given: Any, **named: Any) -> Any:
+    """The notification to one authority names the upload file of another."""
+    outcome: LookUpOutcome = right(*given, **named)
+    if len(outcome.notices) < 2:
+        return outcome
+    first = outcome.notices[0].upload_file_id
+    return replace(outcome, notices=tuple(replace(n, upload_file_id=first) for n in outcome.notices))
 
 
 @seeded("lower-case-ids", "MSG-007", (outgoing, "access_notifications"), tests="SV-27", origin="checks")
