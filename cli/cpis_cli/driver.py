@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -29,17 +32,19 @@ def check(
 ) -> None:
     """Ask for each operation once, and say of each whether the answer is what the contract says.
 
-    Needs no mock Spine, and of the product one made-up child; says first what it does to it. The contract is
-    docs/driver-api.yaml. Exit code 0: all is well; 1: something is wrong; 2: wrong configuration; 3: the product or its
-    driver was not reached.
+    Needs no mock Spine, and of the product one made-up child, or patient; says first what it does to it. A care system
+    asks while nobody answers, and must say so. The contract is docs/driver-api.yaml. Exit code 0: all is well; 1:
+    something is wrong; 2: wrong configuration; 3: the product or its driver was not reached.
 
     Example: cpis driver check --config cpis.toml
     """
-    from contextlib import closing
+    from contextlib import ExitStack, closing
+    from dataclasses import replace
 
     from cpis_cli.hosting import HARNESS_ERROR, fail
     from cpis_fixtures.config import load_config
     from cpis_fixtures.driver_check import DriverCheck
+    from cpis_fixtures.driver_check_care import CareDriverCheck
     from cpis_fixtures.lane import lane_offer
     from cpis_fixtures.plan import new_plan
     from cpis_fixtures.starting.product import check_product, start_product
@@ -48,8 +53,8 @@ def check(
     try:
         read = load_config(config)
         under_test = read.system_under_test
-        if under_test.role != "authority":
-            raise ConfigError(f"The driver of role {under_test.role} cannot be tried yet", expected="role authority")
+        if (role := under_test.role) == "service":
+            raise ConfigError("The driver of role service cannot be tried yet", expected="role authority or care")
         check_product(under_test.start, under_test.driver)
         if under_test.driver.kinds() == {"manual"} and under_test.start.kind != "bundled":
             raise ConfigError(
@@ -59,16 +64,29 @@ def check(
             )
         plan = new_plan(read, out=out / "driver-check")
         offer = lane_offer(plan, "main", say=typer.echo)
-        tried = start_product(under_test.start, under_test.driver, offer)
-        with closing(tried):
-            trial = DriverCheck(
+        with ExitStack() as undo:
+            within = read.wait.export_s
+            if role == "care":
+                timeout_s = read.settings.query.client_timeout
+                url = undo.enter_context(nobody_at(read.service.port))
+                profile = read.settings.transport.profile
+                offer = replace(offer, role=role, service_url=url, profile=profile, timeout_s=timeout_s)
+                within += timeout_s
+            tried = undo.enter_context(closing(start_product(under_test.start, under_test.driver, offer)))
+            uploads = {
+                own.ods_code: offer.drop / own.ods_code / read.settings.files.upload
+                for own in (offer.authority, *offer.others)
+            }
+            ods, *further = uploads
+            trial = (CareDriverCheck if role == "care" else DriverCheck)(
                 tried.driver,
-                ods=offer.authority.ods_code,
-                upload=offer.drop / offer.authority.ods_code / read.settings.files.upload,
-                within=read.wait.export_s,
+                ods=ods,
+                upload=uploads[ods],
+                within=within,
                 everything=everything,
                 seed=plan.seed,
                 by_person=tried.person.operations if tried.person else (),
+                further={other: uploads[other] for other in further} if role == "authority" else None,
             )
             typer.echo(f"The check {trial.intentions()}.")
             outcomes = []
@@ -82,3 +100,26 @@ def check(
         raise fail("driver check", error) from error
     typer.echo(", ".join(f"{outcomes.count(word)} {word}" for word in ("ok", "look", "wrong", "not tried")))
     raise typer.Exit(1 if "wrong" in outcomes else 0)
+
+
+@contextmanager
+def nobody_at(port: int) -> Iterator[str]:
+    """An address of the mock Spine where nobody answers, and nobody else can listen meanwhile.
+
+    Raises:
+        ConfigError: Somebody does already.
+    """
+    from cpis_simulator.errors import ConfigError
+
+    with socket.socket() as held:
+        try:
+            held.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                "A care system's driver is tried while no Spine answers, and somebody listens already",
+                where=f"service.port = {port}",
+                found=error.strerror,
+                mend="Stop that program, such as a run or cpis serve.",
+                doctor="service-port",
+            ) from error
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"

@@ -92,7 +92,11 @@ def _next(answers: Answers, out: Path) -> list[str]:
     lines = {
         "process": ["Correct the command in [system_under_test.start] if it is not right yet."],
         "docker": ["Correct the image in [system_under_test.start] if it is not right yet."],
-        "none": ["Start the product, and have it write into the drop folder."],
+        "none": [
+            "Start the product, and have it write into the drop folder."
+            if answers.role == "authority"
+            else "Start the product, and have it send its queries to the port in [service]."
+        ],
         "bundled": [],
     }[answers.start]
     doctor, run = f"Next: cpis doctor --config {out}", f"Then: cpis run --config {out}"
@@ -102,5 +106,7 @@ def _next(answers: Answers, out: Path) -> list[str]:
         # A whole run asks about a thousand questions; nobody's first should.
         lines.append("Whom to key in, and how a run by hand goes: docs/manual.md.")
         return [*lines, doctor, f"{run} --tag FD-01"]
+    if answers.role == "care":
+        return [*lines, "No driver yet? docs/care.md has the operations of a care system.", doctor, run]
     lines.append("No driver yet? docs/driver.md shows how to write one.")
     return [*lines, doctor, run]

@@ -138,6 +138,8 @@ CARE_FQDN: Final = "care.example.test"
 """The name in the care certificate that `cpis certs` makes."""
 CARE_ASID: Final = "999999000101"
 """System id of the mock care client, where the author is a person."""
+CARE_ASIDS: Final = (CARE_ASID, "999999000105", "999999000102")
+"""The last two ask without a person: an ambulance service and NHS 111."""
 
 
 def default_parties(scheme: str = "http", terms: Terms = EXPRESS) -> tuple[Party, ...]:
@@ -147,8 +149,7 @@ def default_parties(scheme: str = "http", terms: Terms = EXPRESS) -> tuple[Party
             CARE_PARTY_KEY,
             "ZZ9",
             "EXAMPLETON TEST HOSPITALS",
-            # The last two ask without a person: an ambulance service and NHS 111.
-            (CARE_ASID, "999999000105", "999999000102"),
+            CARE_ASIDS,
             f"{scheme}://127.0.0.1:4434/",
             "S2001A0000002",
             terms,

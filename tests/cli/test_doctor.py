@@ -91,6 +91,23 @@ def test_a_product_that_never_answers_does_not_hold_it_up(tmp_path: Path) -> Non
     assert took < 10
 
 
+def test_the_ten_seconds_count_from_the_start_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text("import time\ntime.sleep(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(slow))
+    told = Told()
+    told.silent = True
+    with driver_of(told) as port:
+        began = time.monotonic()
+        exit_code, output = doctor(tmp_path, config=RUNNING.format(port=port))
+        took = time.monotonic() - began
+        told.hangs.set()
+    assert exit_code == 1
+    assert "wrong     product-reachable    No answer within" in output
+    assert 3 < took < 10
+
+
 def test_another_format_is_wrong_usage(tmp_path: Path) -> None:
     assert doctor(tmp_path, "--format", "xml")[0] == 2
 

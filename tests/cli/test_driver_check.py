@@ -56,10 +56,44 @@ def test_a_wrong_configuration_is_told_as_everywhere(tmp_path: Path) -> None:
     assert "Unknown key 'system_under_test.start.kidn'" in output
 
 
-def test_another_role_than_an_authority_s_is_refused(tmp_path: Path) -> None:
-    exit_code, output = check(tmp_path, config='[system_under_test]\nrole = "care"\n')
+def test_the_role_of_the_service_is_refused(tmp_path: Path) -> None:
+    exit_code, output = check(tmp_path, config='[system_under_test]\nrole = "service"\n')
     assert exit_code == 2
-    assert "The driver of role care cannot be tried yet" in output
+    assert "The driver of role service cannot be tried yet" in output
+
+
+CARE = '[system_under_test]\nrole = "care"\n[settings.query]\nclient_timeout = 1\n'
+
+
+def test_the_bundled_care_system_passes_while_no_spine_answers(tmp_path: Path) -> None:
+    exit_code, output = check(tmp_path, config=CARE)
+    first, *_, last = output.splitlines()
+    assert exit_code == 0, output
+    assert re.match(
+        r"The check signs a made-up user in, records one made-up patient \(Driver Check, NHS number 999", first
+    )
+    assert re.search(r"^ok +look-up +200, unknown$", output, re.MULTILINE)
+    assert last == "18 ok, 0 look, 0 wrong, 3 not tried"
+
+
+def test_a_care_system_is_not_tried_while_somebody_might_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        exit_code, output = check(tmp_path, config=f"{CARE}[service]\nport = {port}\n")
+    assert exit_code == 2
+    assert f"somebody listens already (service.port = {port})" in output
+
+
+def test_each_authority_of_a_product_is_tried(tmp_path: Path) -> None:
+    codes = (("Z99", "EXAMPLETON"), ("Z98", "SAMPLEBURY"))
+    tables = [
+        f'[[authority]]\nods = "{ods}"\nname = "{name} TEST COUNCIL"\ntelephone_emergency = "tel:01632960002"\n'
+        for ods, name in codes
+    ]
+    exit_code, output = check(tmp_path, config="".join(tables))
+    assert exit_code == 0, output
+    assert re.search(r"^ok +export for Z98 +file 1: \S+\.xml stands in \S+/Z98/upload$", output, re.MULTILINE)
+    assert output.splitlines()[-1] == "42 ok, 0 look, 0 wrong, 3 not tried"
 
 
 def test_there_is_nothing_to_be_tried_where_a_person_is_asked_for_everything(tmp_path: Path) -> None:

@@ -19,7 +19,11 @@ from tests.acceptance.running import run_command
 
 RUNNABLE = [
     *(("authority", start, driver) for start, driver in itertools.product(BUILT_IN, get_args(DriverKind))),
-    *((role, "bundled", driver) for role, driver in itertools.product(("care", "service"), get_args(DriverKind))),
+    *(("care", start, driver) for start, driver in itertools.product(BUILT_IN, ("http", "command"))),
+    *(
+        (role, "bundled", driver)
+        for role, driver in (("care", "manual"), *(("service", d) for d in get_args(DriverKind)))
+    ),
 ]
 
 
@@ -84,12 +88,53 @@ def test_it_asks_what_matters_and_nothing_else(tmp_path: Path) -> None:
     assert config.authority[0].ods == "Z99"
 
 
+def test_what_it_writes_for_a_care_system_has_its_party_and_no_authority(tmp_path: Path) -> None:
+    said = "\n".join(
+        ["ED System", "9.1", "Example Ltd", "./ed {port}", "RX8-0000007", "ZZ8", "", "http://127.0.0.1:4440/"]
+    )
+    exit_code, output = init(tmp_path, *["--role", "care", "--start", "process", "--driver", "http"], said=said + "\n")
+    assert exit_code == 0, output
+    assert "No driver yet? docs/care.md has the operations of a care system." in output
+    config = load_config(tmp_path / "cpis.toml")
+    assert (config.authority, config.file_drop.root) == ([], None)
+    (party,) = config.party
+    assert (party.key, party.ods, party.endpoint) == ("RX8-0000007", "ZZ8", "http://127.0.0.1:4440/")
+    assert party.asids == ["999999000101", "999999000105", "999999000102"]
+    assert "profile:reliable" in config.system_under_test.claims
+
+
+def test_what_it_writes_for_a_care_system_that_runs_already_has_a_port_to_send_queries_to(tmp_path: Path) -> None:
+    exit_code, output = init(tmp_path, *["--yes", "--role", "care", "--start", "none", "--driver", "http"])
+    assert exit_code == 0, output
+    assert load_config(tmp_path / "cpis.toml").service.port == 4433
+
+
+def test_what_it_writes_for_a_care_system_that_is_started_runs(tmp_path: Path) -> None:
+    init(tmp_path, *["--yes", "--role", "care", "--start", "process", "--driver", "http"])
+    file = tmp_path / "cpis.toml"
+    words = (
+        "care --url {service_url} --port {port} --reply-port 4439 --party RX9-0000001 --profile reliable --timeout 4"
+    )
+    command = json.dumps([sys.executable, "-m", "cpis_cli", *words.split(), "--state", "{folder}/care.sqlite"])
+    text = file.read_text().replace('"./start-product --port {port}"', command)
+    file.write_text(
+        text.replace("# [settings.query] ", "[settings.query] ").replace("# client_timeout = 30", "client_timeout = 4")
+    )
+    run = ["run", "--config", "cpis.toml", "--out", "out", "--tag", "LK-01"]
+    exit_code, output = run_command([sys.executable, "-m", "cpis_cli", *run], cwd=tmp_path, within=60)
+    assert exit_code == 0, output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--start", "proces"], "--start: no such choice: expected bundled, process, docker, none, found proces"),
         (["--role", "council"], "--role: no such choice: expected authority, care, service, found council"),
-        (["--role", "care", "--start", "none"], "Role care can so far be played by the bundled system only"),
+        (["--role", "service", "--start", "none"], "Role service can so far be played by the bundled system only"),
+        (
+            ["--role", "care", "--start", "none", "--driver", "manual"],
+            "A person is asked for operations of an authority only",
+        ),
     ],
 )
 def test_what_there_is_not_is_refused_and_nothing_is_written(
