@@ -75,13 +75,12 @@ def reliably(look, payload, _asid):
             header = hearing.ebxml_header(data)
         except hearing.Unreadable:
             header = {}
-        if header.get("refers") == look["envelope"]:
-            if status == 202 and header["is_receipt"]:
-                return
-            ledger.settle(look["id"], "unknown", f"{hearing.UNKNOWN}the service reports a fault.")
+        acknowledged = status == 202 and header.get("is_receipt") and header["refers"] == look["envelope"]
+        if acknowledged:
             return
-        if status == 500 and b"Fault" in data:
-            ledger.settle(look["id"], "unknown", f"{hearing.UNKNOWN}the service reports a fault.")
+        # Whoever was reached and says no will say no again.
+        if status not in (0, 202, 502, 503, 504):
+            ledger.settle(look["id"], "unknown", f"{hearing.UNKNOWN}the service does not take the query ({status}).")
             return
         time.sleep(AGAIN_S)
 

@@ -61,7 +61,7 @@ def test_it_may_ask_synchronously_and_needs_no_reply_port_then(tmp_path: Path) -
         text = text.replace('TRACKER_PARTY = "RX9-0000002"', 'TRACKER_PROFILE = "sync"')
         return text.replace('"profile:reliable", ', "")
 
-    tags = ("LK-01", "LK-04", "LK-34", "RL-01")
+    tags = ("LK-01", "LK-04", "LK-34", "MF-03")
     played = play(*(f"--tag={test}" for test in tags), out=tmp_path, config=config(synchronous))
     assert played.exit_code == 0, played.output
     assert {(s.test, s.outcome) for s in played.results.scenarios} == {(test, "pass") for test in tags}

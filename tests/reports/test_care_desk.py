@@ -339,6 +339,11 @@ def test_telephones_must_be_those_of_the_authority(change: dict[str, Any], expec
     assert outcome(desk, "telephones-shown", nhs_number=CHILD, plans=plans) == expected
 
 
+def test_a_screen_that_says_nothing_of_plans_shows_none() -> None:
+    desk = Desk().looked_up({"status": "unknown", "text": "Status unknown."})
+    assert outcome(desk, "plans-shown", nhs_number=CHILD, plans=[PLAN]) == "fail"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
