@@ -47,7 +47,7 @@ class Counter(BaseHTTPRequestHandler):
 
 def serve(host, port):
     """Serve until the process ends."""
-    ledger.resume()
+    ledger.begin()
     if couriers.PROFILE == "reliable":
         couriers.listen(host, int(os.environ.get("TRACKER_REPLY_PORT", "4438")))
     ThreadingHTTPServer((host, port), Counter).serve_forever()

@@ -1,14 +1,15 @@
 """The driver: `POST /driver/<operation>`, each operation of docs/driver-api.yaml in the product's own calls.
 
-There is no reset, no clock and no restart: the product has none either.
+There is no reset: the product never forgets. It is no viewer either, so that there is no alert to open.
 """
 
 import json
 import time
+from datetime import UTC, datetime
 
 from . import VERSION, desk, ledger
 
-KNOWN_ELSEWHERE = ("reset", "set-clock", "restart", "open-alert")
+KNOWN_ELSEWHERE = ("reset", "open-alert")
 
 
 def answer(operation, body):
@@ -35,6 +36,19 @@ def version(_):
     now = ledger.now().isoformat(timespec="seconds")
     about = {"product": "Harbour ED Tracker", "version": VERSION, "role": "care", "now": now}
     return about | {"operations": list(OPERATIONS)}
+
+
+def set_clock(asked):
+    """Move the clock."""
+    instant = datetime.fromisoformat(asked["instant"]) if asked.get("instant") else None
+    ledger.set_clock(instant if instant is None or instant.tzinfo else instant.replace(tzinfo=UTC))
+    return {}
+
+
+def restart(_):
+    """Drop what is in memory and begin again from the file, as a new process would."""
+    ledger.begin()
+    return {}
 
 
 def sign_in(asked):
@@ -111,6 +125,8 @@ def audit(_):
 
 OPERATIONS = {
     "version": version,
+    "set-clock": set_clock,
+    "restart": restart,
     "sign-in": sign_in,
     "sign-out": sign_out,
     "record-patient": record_patient,

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 LOCK = threading.RLock()
 SCHEMA = """
@@ -17,20 +17,44 @@ create table if not exists lookup (
 create table if not exists attendance (id integer primary key, patient int, done int default 0);
 """
 
-_db = sqlite3.connect(os.environ.get("TRACKER_DATA", ":memory:"), check_same_thread=False, isolation_level=None)
-_db.row_factory = sqlite3.Row
-_db.executescript(SCHEMA)
+DATA = os.environ.get("TRACKER_DATA", "tracker.sqlite")
+
+_open = {}
+_ahead = timedelta()
+
+
+def begin():
+    """Open the file, and go on where it was left. Nothing that was in memory counts any more.
+
+    Whoever waited for an answer is told that nothing is known. The answer may still come.
+    """
+    with LOCK:
+        if "db" in _open:
+            _open["db"].close()
+        db = _open["db"] = sqlite3.connect(DATA, check_same_thread=False, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.executescript(SCHEMA)
+        for waiting in rows("select id from lookup where status = 'pending'"):
+            settle(
+                waiting["id"], "unknown", "CP-IS status UNKNOWN: the tracker was stopped while it waited. Ask again."
+            )
+
+
+def set_clock(instant):
+    """Let the clock show an instant and go on from it; None: the machine's time."""
+    global _ahead
+    _ahead = instant - datetime.now(UTC) if instant else timedelta()
 
 
 def now():
-    """This instant in UTC."""
-    return datetime.now(UTC)
+    """What the clock shows, in UTC."""
+    return datetime.now(UTC) + _ahead
 
 
 def rows(query, *values):
     """All rows of a query."""
     with LOCK:
-        return _db.execute(query, values).fetchall()
+        return _open["db"].execute(query, values).fetchall()
 
 
 def row(query, *values):
@@ -42,7 +66,9 @@ def add(table, **values):
     """A new row; gives its id."""
     marks = ", ".join("?" * len(values))
     with LOCK:
-        made = _db.execute(f"insert into {table} ({', '.join(values)}) values ({marks})", tuple(values.values()))
+        made = _open["db"].execute(
+            f"insert into {table} ({', '.join(values)}) values ({marks})", tuple(values.values())
+        )
         return made.lastrowid
 
 
@@ -63,9 +89,3 @@ def settle(lookup, status, words, **view):
     """What came of a lookup. The first answer that could be understood stays, whatever comes later."""
     change = "update lookup set status = ?, words = ?, view = ? where id = ? and status in ('pending', 'unknown')"
     rows(change, status, words, json.dumps(view), lookup)
-
-
-def resume():
-    """After a stop: whoever waited for an answer is told that nothing is known. The answer may still come."""
-    for waiting in rows("select id from lookup where status = 'pending'"):
-        settle(waiting["id"], "unknown", "CP-IS status UNKNOWN: the tracker was stopped while it waited. Ask again.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cpis_simulator.evidence import LOOKUP
 from tests.reports.test_unhappy_lookups import FOUND, PLAN, SHOWN, UNKNOWN, Kept
 from tests.simulator.lookup_examples import CHILD, CREW, NOW, answer, no_record
 
@@ -152,6 +153,14 @@ def test_an_attendance_must_not_wait() -> None:
     assert outcome(attended(), "attendance-goes-on", nhs_number=CHILD) == "pass"
     assert outcome(attended(complete=False), "attendance-goes-on", nhs_number=CHILD) == "fail"
     assert outcome(attended(status="unknown"), "attendance-goes-on", nhs_number=CHILD) == "fail"
+
+
+@pytest.mark.parametrize(("status", "expected"), [("unknown", "inconclusive"), ("no-record", "fail")])
+def test_a_connection_that_the_harness_closed_need_not_be_waited_for(status: str, expected: str) -> None:
+    desk = attended(status=status)
+    exchange = next(r.headers["exchange"] for r in desk.records if r.channel == LOOKUP)
+    desk.add(LOOKUP, exchange=exchange, phase="response", harm="lost")
+    assert outcome(desk, "attendance-goes-on", nhs_number=CHILD) == expected
 
 
 # What is shown
