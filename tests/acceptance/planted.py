@@ -184,10 +184,10 @@ PLANTED: Final = {
 }
 
 
-def copy_of_product(folder: Path, fault: Planted | None) -> Path:
-    """A copy of the example product with a fault; gives the folder that the package lies in."""
-    package = folder / "council_cms"
-    shutil.copytree(EXAMPLES / "council_cms", package, ignore=shutil.ignore_patterns("__pycache__"))
+def copy_of_product(folder: Path, fault: Planted | None, product: str = "council_cms") -> Path:
+    """A copy of an example product with a fault; gives the folder that the package lies in."""
+    package = folder / product
+    shutil.copytree(EXAMPLES / product, package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, old, new in fault.changes if fault else ():
         file = package / name
         text = file.read_text(encoding="utf-8")

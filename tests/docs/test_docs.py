@@ -205,8 +205,15 @@ def test_the_configurations_of_the_example_product_are_right_ones(name: str, kin
     assert (config.system_under_test.start.kind, config.authorities()[0].ods_code) == (kind, "Z90")
 
 
-def test_the_example_product_uses_nothing_of_ours() -> None:
-    sources = list((ROOT / "examples" / "council_cms").glob("*.py"))
+@pytest.mark.parametrize(("name", "kind"), [("process", "process"), ("docker", "docker")])
+def test_the_configurations_of_the_example_care_product_are_right_ones(name: str, kind: str) -> None:
+    config = load_config(ROOT / "examples" / "ed_tracker" / f"{name}.toml")
+    assert (config.system_under_test.start.kind, config.system_under_test.role) == (kind, "care")
+
+
+@pytest.mark.parametrize("product", ["council_cms", "ed_tracker"])
+def test_the_example_products_use_nothing_of_ours(product: str) -> None:
+    sources = list((ROOT / "examples" / product).glob("*.py"))
     assert len(sources) > 5
     assert [file.name for file in sources if "cpis_" in file.read_text(encoding="utf-8")] == []
 

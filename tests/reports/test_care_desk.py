@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cpis_simulator.evidence import LOOKUP
 from tests.reports.test_unhappy_lookups import FOUND, PLAN, SHOWN, UNKNOWN, Kept
 from tests.simulator.lookup_examples import CHILD, CREW, NOW, answer, no_record
 
@@ -152,6 +153,14 @@ def test_an_attendance_must_not_wait() -> None:
     assert outcome(attended(), "attendance-goes-on", nhs_number=CHILD) == "pass"
     assert outcome(attended(complete=False), "attendance-goes-on", nhs_number=CHILD) == "fail"
     assert outcome(attended(status="unknown"), "attendance-goes-on", nhs_number=CHILD) == "fail"
+
+
+@pytest.mark.parametrize(("status", "expected"), [("unknown", "inconclusive"), ("no-record", "fail")])
+def test_a_connection_that_the_harness_closed_need_not_be_waited_for(status: str, expected: str) -> None:
+    desk = attended(status=status)
+    exchange = next(r.headers["exchange"] for r in desk.records if r.channel == LOOKUP)
+    desk.add(LOOKUP, exchange=exchange, phase="response", harm="lost")
+    assert outcome(desk, "attendance-goes-on", nhs_number=CHILD) == expected
 
 
 # What is shown
@@ -337,6 +346,11 @@ def test_telephones_must_be_those_of_the_authority(change: dict[str, Any], expec
     plans = [{k: v for k, v in PLAN.items() if k != "authority"}]
     desk = Desk().looked_up({**FOUND, "plans": [{**SHOWN, **change}]})
     assert outcome(desk, "telephones-shown", nhs_number=CHILD, plans=plans) == expected
+
+
+def test_a_screen_that_says_nothing_of_plans_shows_none() -> None:
+    desk = Desk().looked_up({"status": "unknown", "text": "Status unknown."})
+    assert outcome(desk, "plans-shown", nhs_number=CHILD, plans=[PLAN]) == "fail"
 
 
 @pytest.mark.parametrize(

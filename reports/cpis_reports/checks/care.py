@@ -67,7 +67,8 @@ _DENIES_SAFETY: Final = re.compile(r"\b(not|no|never)\b[^.]*\b(sign|evidence|pro
 def shown_plans(answer: dict[str, Any]) -> list[tuple[str, ...]]:
     """The plans that are shown, in a form that can be compared."""
     return sorted(
-        (p["authority"], p["plan_type"], p["start"], str(p.get("end")), str(p.get("about"))) for p in answer["plans"]
+        (p["authority"], p["plan_type"], p["start"], str(p.get("end")), str(p.get("about")))
+        for p in answer.get("plans", [])
     )
 
 
@@ -128,7 +129,7 @@ def telephones_shown(evidence: Evidence, *, nhs_number: str, plans: list[dict[st
     if said := _by_chance(evidence, nhs_number, answer, record) or _invented(evidence, nhs_number, answer, record):
         return said
     wanted = {(p["name"], p["telephone_office"], p["telephone_emergency"]) for p in plans}
-    found = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer["plans"]}
+    found = {(p["authority"], p.get("telephone_office"), p.get("telephone_emergency")) for p in answer.get("plans", [])}
     missing = {name for name, *_ in wanted} - {name for name, *_ in found}
     if missing == {name for name, *_ in wanted}:
         return undecided("not-reached", "no plan of these authorities is shown", record, witness="product")

@@ -16,7 +16,7 @@ from cpis_reports.checks.reading import answered, same_instant
 from cpis_reports.checks.registry import Judgement, check, failed, judged, passed, undecided
 from cpis_simulator.codecs.xml import local_name, parse_document
 from cpis_simulator.errors import DecodeError
-from cpis_simulator.evidence import Evidence, Record
+from cpis_simulator.evidence import LOOKUP, Evidence, Record
 from cpis_simulator.model import DeviceAuthor, PersonAuthor
 from cpis_simulator.nhs_number import masked
 from cpis_simulator.rules.lookup import MOST_ACCESSES
@@ -250,9 +250,17 @@ def attendance_goes_on(evidence: Evidence, *, nhs_number: str) -> Judgement:
     where = [*(r for r, _ in done), *(r for r, _ in looks), asked[0].request]
     if not all(answer.get("complete") for _, answer in done):
         return failed("product", "an attendance could not be completed before CP-IS had answered", where)
+    if looks[0][1].get("status") == "unknown" and _ended_by_the_harness(evidence, asked[0].request):
+        return undecided("harness", "the lookup was ended at once, before the attendance could go on without it", where)
     if looks[0][1].get("status") != "pending":
         return failed("product", f"the lookup was over ({looks[0][1].get('status')}) when the attendance was", where)
     return passed("product", where)
+
+
+def _ended_by_the_harness(evidence: Evidence, request: Record) -> bool:
+    """The connection that a query came on was closed without an answer, so that the product need not wait."""
+    exchange = request.headers.get("exchange")
+    return any(r.headers.get("harm") == "lost" for r in evidence.on(LOOKUP) if r.headers.get("exchange") == exchange)
 
 
 @check("opening-notifies", judges="care", requirements=("CPIS-NTF-004",), witness="wire")
