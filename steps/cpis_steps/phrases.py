@@ -25,6 +25,7 @@ STEP_MODULES = (
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
     "cpis_steps.second_authority",
+    "cpis_steps.by_mesh",
 )
 
 _FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")

@@ -39,6 +39,7 @@ pytest_plugins = [
     "cpis_steps.return_message",
     "cpis_steps.broken_replies",
     "cpis_steps.second_authority",
+    "cpis_steps.by_mesh",
 ]
 
 RECORDING = pytest.StashKey[Recording]()

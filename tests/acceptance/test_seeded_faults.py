@@ -18,8 +18,9 @@ NOT_YET_TRIED: Final = {
     "file-written-in-place": "RL-10",
 }
 """Faults that no scenario can notice yet, with the catalogue tests that would; `dispositions.csv` says why not."""
-OF_ONE: Final = {name: fault for name, fault in FAULTS.items() if not fault.several}
-"""Those that a product of one authority can have; the others are tried in test_several_authorities.py."""
+OF_ONE: Final = {name: fault for name, fault in FAULTS.items() if not fault.several and not fault.by_mesh}
+"""Those that a product of one authority with plain folders can have; the others are tried in
+test_several_authorities.py and test_mesh_scenarios.py."""
 TRIED: Final = [name for name in OF_ONE if name not in NOT_YET_TRIED]
 
 

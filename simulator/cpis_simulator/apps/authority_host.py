@@ -198,7 +198,8 @@ class AuthorityHost:
             self._store.save(self._system.state)
             LOG.info("event=nothing_exported reason=%r", upload)
             return Export(exported=False, reason=upload)
-        name = f"CPIS_{self.configuration.ods}_{upload.file_id}_{now.astimezone(UTC):%Y%m%d%H%M%S%f}.xml"
+        about = self._system.label(upload)
+        name = f"CPIS{about}_{self.configuration.ods}_{upload.file_id}_{now.astimezone(UTC):%Y%m%d%H%M%S%f}.xml"
         prepared = self.places.outbox / name
         try:
             write_whole(prepared, encode_upload(upload))
