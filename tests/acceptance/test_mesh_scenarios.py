@@ -89,3 +89,11 @@ def test_who_claims_mesh_without_using_it_is_not_tested(tmp_path: Path) -> None:
     claimed = f'[system_under_test]\nclaims = ["transport:mesh"]\n{QUICK}'
     played = play("--seed", SEED, *CHOSEN, out=tmp_path, config=claimed)
     assert {s.outcome for s in played.results.scenarios} == {"not-tested"}, played.output
+
+
+def test_what_opens_a_mailbox_stands_nowhere_in_the_run_s_folder(tmp_path: Path) -> None:
+    keys = '[settings.mesh]\npassword = "mailbox-horse-battery"\nshared_key = "shared-horse-battery"\n'
+    played = play("--seed", SEED, "--tag=SA-08", out=tmp_path, config=config("mesh-rest") + keys)
+    assert [s.outcome for s in played.results.scenarios] == ["pass"], played.output
+    found = [str(f) for f in played.folder.rglob("*") if f.is_file() and b"horse-battery" in f.read_bytes()]
+    assert found == []

@@ -72,7 +72,7 @@ class MeshMail:
         """Nothing is opened yet."""
         self._folder = folder
         self._settings = settings
-        self._mailboxes = (*cpis_mailboxes(authorities, settings.mesh.password), *more)
+        self._mailboxes = (*cpis_mailboxes(authorities, settings.mesh.password.get_secret_value()), *more)
         self._ods = {mailbox_of(a.ods_code): a.ods_code for a in authorities}
         self._own = self._mailboxes[0]
         self._now = now
