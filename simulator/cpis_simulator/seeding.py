@@ -33,7 +33,7 @@ class Fault(Generic[K]):
         tests: Catalogue tests that can notice it.
         kind: The system that has it.
         several: It shows only in a product that serves several authorities.
-        by_mesh: It shows only where files cross by MESH.
+        by_mesh: The suite can notice it only where files cross by MESH.
     """
 
     name: str

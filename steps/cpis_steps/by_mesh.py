@@ -10,16 +10,20 @@ from cpis_reports.checks.by_mesh import tells_of_failure
 from cpis_simulator import driving
 from cpis_simulator.errors import HarnessError, NotOffered
 from cpis_simulator.evidence import FILE_DROP
+from cpis_simulator.mailbox.seeds import mailbox_of
 from cpis_steps.crafting import open_file
 from cpis_steps.judging import Judge
 from cpis_steps.people import child_on_plan
 from cpis_steps.stage import Stage, read_alerts
+from cpis_steps.watching import Watched
 
 CHILDREN: Final = ("child", "second child", "third child", "fourth child")
 FAILURES: Final = dict(zip(CHILDREN, ("12", "14", "16", "17"), strict=True))
 """Which failure MESH reports of the file that holds a child first (RL-07)."""
 
 REJECTED: Final = "15"
+MANY: Final = 300
+"""RL-10 has 5,000, which takes a product's driver minutes; what counts is that writing takes longer than a poll."""
 
 
 def insist_on_mesh(stage: Stage) -> None:
@@ -113,3 +117,41 @@ def nobody_is_named_outside(cpis_stage: Stage, cpis_judge: Judge) -> None:
         words=[word for word in (child.given, child.family, child.local_id) if word],
         numbers=[child.nhs_number],
     )
+
+
+@given(parsers.re(r"three hundred children on child protection plans"))
+def many_children(cpis_stage: Stage) -> None:
+    """So many that a file of them takes its time to be written."""
+    for number in range(1, MANY + 1):
+        child_on_plan(cpis_stage, f"child {number}")
+
+
+@when("the authority exports its next file, watched every 10 ms")
+def the_export_is_watched(cpis_stage: Stage) -> None:
+    """OUT of the authority's MESH folder is polled from before the export until the service has the file.
+
+    Raises:
+        NotOffered: Files do not cross as pairs.
+    """
+    lane = cpis_stage.lane
+    profile = lane.plan.config.file_drop.profile
+    if profile != "mesh-folder":
+        raise NotOffered(f"files do not cross as pairs here: file_drop.profile is {profile}")
+    with Watched(lane.drop / "mesh" / mailbox_of(cpis_stage.ods) / "OUT") as watched:
+        cpis_stage.export()
+    common = {"authority": cpis_stage.ods, "direction": "sighting", "kind": "sighting"}
+    told: list[dict[str, str]] = [{"name": "", "polls": str(watched.polls)}]
+    for name, sighting in watched.seen.items():
+        sizes = " ".join(map(str, sighting.sizes))
+        told.append({"name": name, "polls": str(sighting.polls), "sizes": sizes})
+    for headers in ({**common, **more} for more in told):
+        lane.journal.append(
+            FILE_DROP, sender="authority", receiver="harness", headers=headers, scenario=cpis_stage.scenario_id
+        )
+
+
+@then("no file under its final name was incomplete at any poll")
+def files_were_whole(cpis_stage: Stage, cpis_judge: Judge) -> None:
+    """Each had its last size from the first poll on."""
+    number = cpis_stage.cast["child 1"].nhs_number
+    cpis_judge("whole-when-seen", authority=cpis_stage.ods, nhs_number=number)

@@ -50,9 +50,8 @@ def test_the_record_of_such_a_run_can_be_judged_again(sound: Played) -> None:
 @pytest.mark.parametrize("name", BY_MESH)
 def test_each_fault_is_found(tmp_path: Path, name: str) -> None:
     chosen = [f"--tag={test}" for test in FAULTS[name].tests]
-    assert_noticed(
-        FAULTS[name], play("--seed", SEED, *chosen, out=tmp_path, config=config("mesh-rest", name)), "authority"
-    )
+    profile = "mesh-folder" if "RL-10" in FAULTS[name].tests else "mesh-rest"
+    assert_noticed(FAULTS[name], play("--seed", SEED, *chosen, out=tmp_path, config=config(profile, name)), "authority")
 
 
 @pytest.mark.parametrize("header", ["mesh-local-id", "mesh-subject", "mesh-partner-id", "mesh-file-name"])
@@ -77,6 +76,16 @@ def test_whatever_header_names_the_child_is_found(sound: Played, header: str, pa
     assert run_check(recorded.check, Evidence(records, bodies), recorded.parameters).outcome == "pass"
     spoilt = Evidence([spoiled(r) for r in records], bodies)
     assert run_check(recorded.check, spoilt, recorded.parameters).outcome == "fail"
+
+
+def test_pairs_that_are_renamed_into_out_are_whole_at_every_poll(tmp_path: Path) -> None:
+    played = play("--seed", SEED, "--tag=RL-10", out=tmp_path, config=config("mesh-folder"))
+    assert [(s.test, s.outcome) for s in played.results.scenarios] == [("RL-10", "pass")], played.output
+
+
+def test_by_rest_there_is_no_folder_to_watch(tmp_path: Path) -> None:
+    played = play("--seed", SEED, "--tag=RL-10", "--tag=SA-08", out=tmp_path, config=config("mesh-rest"))
+    assert [s.test for s in played.results.scenarios] == ["SA-08"]
 
 
 def test_where_files_cross_in_plain_folders_they_are_no_part_of_the_suite(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from tests.acceptance.running import Played
 
 NOT_YET_TRIED: Final = {
     "access-worded-as-attendance": "NT-18",
-    "file-written-in-place": "RL-10",
 }
 """Faults that no scenario can notice yet, with the catalogue tests that would; `dispositions.csv` says why not."""
 OF_ONE: Final = {name: fault for name, fault in FAULTS.items() if not fault.several and not fault.by_mesh}

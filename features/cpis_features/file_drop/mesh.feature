@@ -32,3 +32,11 @@ Feature: Files that cross by MESH
       Given a child on a child protection plan
       When the authority exports its next file
       Then nothing on the outside of the file names the child
+
+  Rule: A pair in a folder is whole when its control file is there
+
+    @RL-10 @CPIS-UPL-006 @needs-mesh-folder
+    Scenario: A large file is whole at every look at the folder
+      Given three hundred children on child protection plans
+      When the authority exports its next file, watched every 10 ms
+      Then no file under its final name was incomplete at any poll

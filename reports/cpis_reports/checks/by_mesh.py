@@ -14,6 +14,9 @@ from cpis_simulator.nhs_number import masked
 ROUTING: Final = ("mesh-local-id", "mesh-subject", "mesh-partner-id", "mesh-file-name", "name")
 """Headers of an upload's evidence that say what its sender wrote on the outside."""
 
+LEAST_POLLS: Final = 3
+"""Fewer say nothing of what went on between them."""
+
 _SHOWN_AS: Final = ("interface", "file-failed")
 _NUMBER: Final = re.compile(r"[0-9]+")
 
@@ -77,3 +80,30 @@ def nobody_named_outside(
         if any(word.casefold() in said.casefold() for word in words) or any(n in digits for n in numbers):
             findings.append(f"{header.removeprefix('mesh-')} holds what is known of the child")
     return judged("wire", findings, file.record)
+
+
+@check("whole-when-seen", judges="authority", requirements=("CPIS-UPL-006",), witness="wire")
+def whole_when_seen(evidence: Evidence, *, authority: str, nhs_number: str) -> Judgement:
+    """At every poll at which its control file was there, the file that holds the number was as long as it became.
+
+    One that the service took between two polls was never seen incomplete.
+    """
+    file = file_with(uploads(evidence, authority), nhs_number)
+    if file is None:
+        return no_file(evidence, authority, f"{masked(nhs_number)} is in no file")
+    stem = file.record.headers.get("mesh-file-name", "").rpartition(".")[0]
+    watches = [
+        record
+        for record in evidence.on(FILE_DROP, authority=authority, direction="sighting", name="")
+        if int(record.headers["polls"]) >= LEAST_POLLS
+    ]
+    if not stem or not watches:
+        return undecided("harness", "nobody watched OUT while the file was written", file.record)
+    sightings = evidence.on(FILE_DROP, authority=authority, direction="sighting", name=stem)
+    findings = []
+    for sighting in sightings:
+        sizes = [int(size) for size in sighting.headers["sizes"].split()]
+        if short := [size for size in sizes if size != file.record.size]:
+            said = f"had {short[0]} bytes while its control file was there, and came with {file.record.size}"
+            findings.append(f"{stem}.dat {said}")
+    return judged("wire", findings, file.record, *watches, *sightings)
