@@ -20,7 +20,7 @@ OUT ?= reports/out
 # PYTHON=/path/to/python says which Python to use; else the first of these that is new enough.
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-.PHONY: help venv accredit test check format bench fuzz lock clean
+.PHONY: help venv accredit test test-whole check format bench fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ accredit: $(STAMP) ## run the accreditation suite against the bundled authority
 test: $(STAMP) ## run the harness's own tests
 	$(BIN)/python -m cpis_fixtures.loopback
 	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) tests
+
+test-whole: $(STAMP) ## the same, with every row of the long tables of faults
+	CPIS_WHOLE_TABLES=1 $(MAKE) test
 
 check: $(STAMP) ## format, lint, types, import contracts, feature files
 	$(BIN)/ruff format --check .

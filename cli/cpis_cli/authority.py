@@ -97,7 +97,10 @@ def authority(
 
         def door_of(code: str) -> AuthorityDoor | None:
             if mesh_root is not None:
-                return AuthorityPairs(mesh_root / mailbox_of(code), mailbox_of(code), SERVICE_MAILBOX)
+                whole = faulty(faults).drops_whole_files
+                return AuthorityPairs(
+                    mesh_root / mailbox_of(code), mailbox_of(code), SERVICE_MAILBOX, drops_whole_files=whole
+                )
             if mesh_url is not None:
                 account = MeshAccount(mesh_url, mailbox_of(code), mesh_password, mesh_shared_key, SERVICE_MAILBOX)
                 return AuthorityMesh(MeshClient(account))

@@ -28,7 +28,9 @@ def verify(
 
     try:
         run = read_results(bundle).run
-        scenarios = [(s.test, s.id) for s in suite() if is_for(s, run.role, authorities=len(run.authorities))]
+        scenarios = [
+            (s.test, s.id) for s in suite() if is_for(s, run.role, run.claims, authorities=len(run.authorities))
+        ]
         known, _ = load_suite(suite_folder(), scenarios=scenarios, checks=CHECKS)
         differences = verifying.verify(bundle, suite=known)
     except ConfigError as error:

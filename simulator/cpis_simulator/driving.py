@@ -611,6 +611,14 @@ class Delivered(Shape):
     name: str
 
 
+class ReportUndelivered(Shape):
+    """MESH tells the sender of an upload that it was not delivered; what the service did with it stays as it is."""
+
+    message_id: Annotated[str, Field(description="Of the upload's message")]
+    code: Literal["12", "14", "15", "16", "17"]
+    times: Annotated[int, Field(ge=1, le=10, description="How many reports come of it")] = 1
+
+
 class FolderState(Shape):
     """An authority's drop folder: absolute paths, what waits in each, and whether it was ever used.
 
@@ -919,6 +927,7 @@ SERVICE_OPERATIONS: Final = (
     Operation("flush-notifications", Nothing, Flushed, "Send the notifications that wait."),
     Operation("silence", Silence, Nothing, "Leave an authority's files unanswered."),
     Operation("deliver", Deliver, Delivered, "Put a given file into an authority's receiving folder."),
+    Operation("report-undelivered", ReportUndelivered, Nothing, "Have MESH report an upload as not delivered."),
     Operation("explain", Explain, Held, "Say why a lookup of a number is answered as it is."),
     Operation("parties", Nothing, PartyList, "The directory: who takes which interaction where."),
     Operation("put-parties", PutParties, Nothing, "Add parties to the directory, or replace them."),

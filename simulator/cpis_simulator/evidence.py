@@ -50,7 +50,10 @@ class Record:
     * file-drop: `authority` (ODS code), `direction` (`upload` or `response`), `name`, `kind`, `delivery` (unique id).
       Placed in evidence when an upload was picked up, and when a response stood under its final name. By MESH also
       `door` (`mesh`), of a response `mesh-id`, and of an upload `mesh-from`, `-to`, `-workflow`, `-local-id`,
-      `-subject`, `-partner-id` and `-file-name`, as far as they were given.
+      `-subject`, `-partner-id` and `-file-name`, as far as they were given. Direction `report`: MESH says that the
+      message `mesh-linked` was not delivered, with `mesh-event` and `mesh-code`. Direction `sighting`: what the harness
+      saw of a file in OUT, polling it: `name`, and `sizes`, each size once in its order, from the first poll at which
+      its control file was there, `polls` how often; without a `name`, that it was polled at all.
     * lookup: `exchange` (unique id) and `phase`: `request` and `response`, what was answered at once, with `status`; of
       an asynchronous one also each try of the `reply` and its `reply-answer`, with `try`, `outcome` and `reason`, or
       that it was `given-up`. `content-type` and `soap-action` as on the wire. `weather`: what the harness itself did to

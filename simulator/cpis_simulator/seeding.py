@@ -33,6 +33,7 @@ class Fault(Generic[K]):
         tests: Catalogue tests that can notice it.
         kind: The system that has it.
         several: It shows only in a product that serves several authorities.
+        by_mesh: The suite can notice it only where files cross by MESH.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Fault(Generic[K]):
     tests: tuple[str, ...]
     kind: type[K]
     several: bool = False
+    by_mesh: bool = False
 
 
 class Faults(Generic[K]):
@@ -68,6 +70,7 @@ class Faults(Generic[K]):
         tests: str,
         origin: Origin = "checks",
         several: bool = False,
+        by_mesh: bool = False,
     ) -> Callable[[type[K]], type[K]]:
         """Register a kind of system as a fault; its docstring says what it does. Ids are written without `CPIS-`."""
 
@@ -81,6 +84,7 @@ class Faults(Generic[K]):
                 tuple(tests.split()),
                 kind,
                 several,
+                by_mesh,
             )
             return kind
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer, field_validator, model_validator
 
 BusinessCheck = Literal[
     "content-id", "plan-and-subject", "end-not-before-start", "check-digit", "emergency-telephone", "age-18"
@@ -334,10 +334,20 @@ class MeshSettings(Group):
         Literal["optional", "required"], Field(description="Whether a client shows a certificate (AU-08)")
     ] = "optional"
     admin: Annotated[bool, Field(description="Offer the simulator's own calls: reset, report, event")] = False
-    shared_key: Annotated[str, Field(min_length=1, description="The environment's half of every secret")] = "TestKey"
-    password: Annotated[str, Field(min_length=1, description="Of the authorities' mailboxes and the service's")] = (
-        "password"
-    )
+    shared_key: Annotated[
+        SecretStr,
+        Field(
+            min_length=1, description="The environment's half of every secret", json_schema_extra={"default": "TestKey"}
+        ),
+    ] = SecretStr("TestKey")
+    password: Annotated[
+        SecretStr,
+        Field(
+            min_length=1,
+            description="Of the authorities' mailboxes and the service's",
+            json_schema_extra={"default": "password"},
+        ),
+    ] = SecretStr("password")
 
 
 class TransportSettings(Group):
@@ -410,11 +420,12 @@ class Settings(Group):
     transport: TransportSettings = TransportSettings()
 
     def changed(self) -> dict[str, object]:
-        """Settings that differ from their default, by dotted name; the report's cover shows them."""
+        """Settings that differ from their default, by dotted name; the report's cover shows them, but no secret."""
         found: dict[str, object] = {}
         for name in type(self).model_fields:
             group = getattr(self, name)
             for key, info in type(group).model_fields.items():
                 if (value := getattr(group, key)) != info.default:
+                    value = str(value) if isinstance(value, SecretStr) else value
                     found[f"{name}.{key}"] = sorted(value) if isinstance(value, frozenset) else value
         return found

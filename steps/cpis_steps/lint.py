@@ -21,13 +21,13 @@ from cpis_steps.features import (
     suite_folder,
 )
 from cpis_steps.phrases import nearest, phrases
-from cpis_steps.selection import SECOND_AUTHORITY, doubled
+from cpis_steps.selection import MESH_FOLDER, SECOND_AUTHORITY, doubled
 from cpis_steps.weather import TAGS
 
 OWN_TAG = "own-"
 """How the tags of somebody's own scenarios begin."""
 
-OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty", SECOND_AUTHORITY))
+OTHER_TAGS = frozenset(("needs-reset", "needs-clock", "needs-empty", SECOND_AUTHORITY, MESH_FOLDER))
 
 
 def lint_files(files: Sequence[Path]) -> list[str]:

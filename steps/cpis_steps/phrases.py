@@ -27,6 +27,7 @@ STEP_MODULES = (
     "cpis_steps.second_authority",
     "cpis_steps.sharing",
     "cpis_steps.asking",
+    "cpis_steps.by_mesh",
 )
 
 _FREE_PART = re.compile(r"\(\?P<(\w+)>([^()]*(?:\([^()]*\)[^()]*)*)\)")

@@ -41,6 +41,7 @@ pytest_plugins = [
     "cpis_steps.second_authority",
     "cpis_steps.sharing",
     "cpis_steps.asking",
+    "cpis_steps.by_mesh",
 ]
 
 RECORDING = pytest.StashKey[Recording]()

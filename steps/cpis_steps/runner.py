@@ -31,7 +31,7 @@ from cpis_simulator.errors import ConfigError, HarnessError
 from cpis_simulator.store.journal import JOURNAL, join
 from cpis_steps.features import feature_files, is_own, suite, suite_folder
 from cpis_steps.lint import lint_files, unplayable
-from cpis_steps.selection import is_for, selected, to_be_played
+from cpis_steps.selection import is_played, selected, to_be_played
 
 COMMAND = [
     *(sys.executable, "-m", "pytest", "--pyargs", "cpis_features"),
@@ -338,7 +338,7 @@ def put_together(plan: RunPlan, code: int = 0) -> Results:
             scenario = scenario.model_copy(update={"attempts": [earlier, *scenario.attempts]})
         scenarios.append(scenario.model_copy(update={"own": is_own(planned.file)}))
     served = plan.config.own_authorities()
-    pairs = [(s.test, s.id) for s in suite() if is_for(s, plan.role, plan.claims, authorities=len(served))]
+    pairs = [(s.test, s.id) for s in suite() if is_played(s, plan)]
     called, errors = load_suite(suite_folder(), scenarios=pairs, checks=CHECKS)
     if not lanes:
         (plan.folder / JOURNAL).touch()  # Nothing crossed a border; the bundle says so by an empty journal.

@@ -18,6 +18,9 @@ from cpis_steps.features import FeatureScenario, feature_files, read_feature, su
 SECOND_AUTHORITY: Final = "needs-second-authority"
 """Tag of what is played only where the configuration has a second authority of the product."""
 
+MESH_FOLDER: Final = "needs-mesh-folder"
+"""Tag of what is played only where the product drops pairs into a MESH folder."""
+
 
 def planned_features() -> list[Path]:
     """Feature files of this process's plan; the whole suite without one."""
@@ -34,16 +37,26 @@ def played_files(plan: RunPlan) -> list[Path]:
     return feature_files(plan.features or [suite_folder(), *plan.config.own_scenarios.features])
 
 
-def is_for(scenario: FeatureScenario, role: str, claims: Collection[str] = (), *, authorities: int = 1) -> bool:
+def is_for(
+    scenario: FeatureScenario, role: str, claims: Collection[str] = (), *, authorities: int = 1, pairs: bool = False
+) -> bool:
     """The scenario's catalogue test can put the role under test, and judges what it claims.
 
     Args:
         claims: What the product claims.
         authorities: How many it serves.
+        pairs: It drops pairs into a MESH folder.
     """
-    if SECOND_AUTHORITY in scenario.tags and authorities < 2:
+    if (SECOND_AUTHORITY in scenario.tags and authorities < 2) or (MESH_FOLDER in scenario.tags and not pairs):
         return False
     return suites.is_for(scenario.test, scenario.id, role, _calls(), claims)
+
+
+def is_played(scenario: FeatureScenario, plan: RunPlan) -> bool:
+    """The scenario is for the plan's product."""
+    config = plan.config
+    pairs = config.file_drop.profile == "mesh-folder"
+    return is_for(scenario, plan.role, plan.claims, authorities=len(config.own_authorities()), pairs=pairs)
 
 
 @cache
@@ -57,7 +70,7 @@ def is_selected(scenario: FeatureScenario, plan: RunPlan) -> bool:
     words = plan.expression.lower().split()
     text = f"{scenario.id} {scenario.name}".lower().replace("-", " ")
     return (
-        is_for(scenario, plan.role, plan.claims, authorities=len(plan.config.own_authorities()))
+        is_played(scenario, plan)
         and all(w.replace("-", " ") in text for w in words)
         and (not plan.tags or bool(set(plan.tags) & set(scenario.tags)))
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,31 @@ SERVICE = """\
 role = "service"
 claims = ["author:person", "author:device", "route:hl7v3"]
 """
+
+
+WHOLE = "CPIS_WHOLE_TABLES"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a long table every so manieth row is played, unless all are wanted or a test was named.
+
+    A row is a run of its own, of seconds each; all of them together take longer than a build server may.
+    """
+    if os.environ.get(WHOLE) or config.option.keyword or any("::" in argument for argument in config.args):
+        return
+    met: Counter[tuple[Path, str]] = Counter()
+    kept, left = [], []
+    for item in items:
+        mark = item.get_closest_marker("long_table")
+        if mark is None:
+            kept.append(item)
+            continue
+        table = (item.path, item.name.partition("[")[0])
+        is_played = bool(mark.args) and met[table] % mark.args[0] == 0
+        met[table] += 1
+        (kept if is_played else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 @pytest.fixture(scope="session", autouse=True)

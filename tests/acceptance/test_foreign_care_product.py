@@ -109,6 +109,7 @@ def runs(
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.long_table(4)
 @pytest.mark.parametrize("name", PLANTED)
 def test_it_is_found_by_the_requirement_that_it_breaks(runs: dict[str, Future[Played]], name: str) -> None:
     run = runs[name].result()
@@ -123,6 +124,7 @@ def test_without_them_the_same_scenarios_pass(tmp_path: Path) -> None:
     assert {run.verdict(r).verdict for r in requirements} == {"pass"}
 
 
+@pytest.mark.long_table
 def test_table_of_planted_faults(runs: dict[str, Future[Played]]) -> None:
     rows = []
     for name, fault in PLANTED.items():

@@ -30,6 +30,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield from runs_asked_for(FAULTS, [*FAULTS], "care", request, tmp_path_factory)
 
 
+@pytest.mark.long_table(5)
 @pytest.mark.parametrize("name", [*FAULTS])
 def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: Runs) -> None:
     assert_noticed(FAULTS[name], runs[name].result(), "care")
@@ -78,6 +79,7 @@ def test_every_hazard_of_false_reassurance_and_wrong_person_that_binds_is_tried(
     assert grave - tried == {"CPIS-MSG-008"}
 
 
+@pytest.mark.long_table
 def test_table_of_faults(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     rows = table_of(FAULTS, {}, runs, "care")
     with capsys.disabled():

@@ -15,11 +15,11 @@ from tests.acceptance.running import Played
 
 NOT_YET_TRIED: Final = {
     "access-worded-as-attendance": "NT-18",
-    "file-written-in-place": "RL-10",
 }
 """Faults that no scenario can notice yet, with the catalogue tests that would; `dispositions.csv` says why not."""
-OF_ONE: Final = {name: fault for name, fault in FAULTS.items() if not fault.several}
-"""Those that a product of one authority can have; the others are tried in test_several_authorities.py."""
+OF_ONE: Final = {name: fault for name, fault in FAULTS.items() if not fault.several and not fault.by_mesh}
+"""Those that a product of one authority with plain folders can have; the others are tried in
+test_several_authorities.py and test_mesh_scenarios.py."""
 TRIED: Final = [name for name in OF_ONE if name not in NOT_YET_TRIED]
 
 
@@ -28,6 +28,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield from runs_asked_for(FAULTS, TRIED, "authority", request, tmp_path_factory)
 
 
+@pytest.mark.long_table(3)
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: Runs) -> None:
     assert_noticed(FAULTS[name], runs[name].result(), "authority")
@@ -47,6 +48,7 @@ def test_a_fault_that_is_not_tried_has_no_scenario_that_could_notice_it() -> Non
     assert all(reasons[test].reason for tests in NOT_YET_TRIED.values() for test in tests.split())
 
 
+@pytest.mark.long_table
 def test_table_of_faults(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     rows = table_of(OF_ONE, NOT_YET_TRIED, runs, "authority")
     with capsys.disabled():

@@ -65,6 +65,7 @@ def noticed_by(requirement: str, played: Played) -> list[str]:
     ]
 
 
+@pytest.mark.long_table(6)
 @pytest.mark.parametrize("name", SERVICE_FAULTS)
 def test_a_fault_of_the_service_fails_its_requirement_and_no_other(name: str, runs: dict[str, Future[Played]]) -> None:
     fault, played = SERVICE_FAULTS[name], runs[name].result()
@@ -112,6 +113,7 @@ def test_half_of_the_faults_were_drawn_up_from_the_rules() -> None:
     assert len(from_rules) * 2 >= len(SERVICE_FAULTS)
 
 
+@pytest.mark.long_table
 def test_table_of_service_faults(runs: dict[str, Future[Played]], capsys: pytest.CaptureFixture[str]) -> None:
     rows = []
     for name, fault in SERVICE_FAULTS.items():

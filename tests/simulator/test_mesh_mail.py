@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cpis_simulator.apps.operations import OperationRefused
 from cpis_simulator.apps.service_node import ServiceNode
 from cpis_simulator.codecs.access_notification import decode_access_notification
 from cpis_simulator.codecs.acknowledgement import decode_acknowledgement
 from cpis_simulator.codecs.upload import encode_upload
-from cpis_simulator.driving import Explain, Reset
+from cpis_simulator.driving import Explain, ReportUndelivered, Reset
 from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.messages import Sending
 from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, UPLOAD, mailbox_of
@@ -227,3 +228,29 @@ def test_whenever_it_is_killed_an_upload_by_mesh_is_stored_and_answered_once(poi
     assert len(crossed(tmp_path, "response")) == 1
     assert os.listdir(tmp_path / "drop/.service/outbox") == []
     assert len(os.listdir(tmp_path / "drop/.service/mail/bodies")) == 2
+
+
+@pytest.mark.parametrize("code", ["12", "14", "15", "16", "17"])
+def test_mesh_reports_an_upload_as_not_delivered_when_it_is_told_to(node: ServiceNode, code: str) -> None:
+    message_id = send(node, local_id="RUN-7")
+    wait_for_messages(node, 1)
+    node.report_undelivered(ReportUndelivered(message_id=message_id, code=code, times=2))
+    reports = [m for m in wait_for_messages(node, 3) if m.kind == "REPORT"]
+    said = [(m.linked, m.failure.event, m.failure.code, m.sending.local_id) for m in reports if m.failure]
+    assert said == [(message_id, "SEND", code, "RUN-7")] * 2
+    assert len(node.explain(Explain(nhs_number=ALPHA)).records) == 1
+
+
+def test_what_nobody_has_sent_is_not_reported(node: ServiceNode) -> None:
+    with pytest.raises(OperationRefused):
+        node.report_undelivered(ReportUndelivered(message_id="20260105100000000000_ABCDEF", code="12"))
+
+
+def test_a_report_is_evidence(tmp_path: Path) -> None:
+    with running(tmp_path, serves_mesh=True) as node:
+        message_id = send(node, local_id="RUN-7")
+        wait_for_messages(node, 1)
+        node.report_undelivered(ReportUndelivered(message_id=message_id, code="16"))
+    (headers,) = [r.headers for r in Journal(tmp_path / "evidence").records() if r.headers.get("direction") == "report"]
+    said = {"authority": "Z99", "kind": "mesh-report", "mesh-linked": message_id, "mesh-code": "16"}
+    assert {name: headers[name] for name in said} == said

@@ -31,7 +31,7 @@ from cpis_simulator.errors import StartError
 from cpis_simulator.mailbox.names import free_name, in_order, is_upload_name
 from cpis_simulator.settings import FilesSettings
 from cpis_simulator.store.entry_store import EntryStore
-from cpis_simulator.transport.folders import FolderWatch, make_private, write_whole
+from cpis_simulator.transport.folders import FolderWatch, make_private, write_in_place, write_whole
 from cpis_simulator.transport.mesh_client import MeshFailed
 
 LOG: Final = logging.getLogger(__name__)
@@ -198,7 +198,8 @@ class AuthorityHost:
             self._store.save(self._system.state)
             LOG.info("event=nothing_exported reason=%r", upload)
             return Export(exported=False, reason=upload)
-        name = f"CPIS_{self.configuration.ods}_{upload.file_id}_{now.astimezone(UTC):%Y%m%d%H%M%S%f}.xml"
+        about = self._system.label(upload)
+        name = f"CPIS{about}_{self.configuration.ods}_{upload.file_id}_{now.astimezone(UTC):%Y%m%d%H%M%S%f}.xml"
         prepared = self.places.outbox / name
         try:
             write_whole(prepared, encode_upload(upload))
@@ -225,7 +226,7 @@ class AuthorityHost:
             return
         target = folder / prepared.name
         if not self._system.drops_whole_files:
-            _write_in_place(prepared, target)
+            write_in_place(prepared, target)
             return
         try:
             prepared.rename(target)
@@ -375,14 +376,3 @@ class AuthorityHost:
 
     def _is_archived(self, name: str) -> bool:
         return (self.places.archive / name).exists()
-
-
-def _write_in_place(prepared: Path, target: Path) -> None:
-    """What a faulty product does: the file grows under its final name."""
-    body = prepared.read_bytes()
-    piece = max(len(body) // 8, 1)
-    with target.open("wb", buffering=0) as stream:
-        for first in range(0, len(body), piece):
-            stream.write(body[first : first + piece])
-            time.sleep(0.05)
-    prepared.unlink()

@@ -18,7 +18,7 @@ from cpis_simulator.apps.authority_mesh import Undelivered
 from cpis_simulator.codecs.control_file import ControlFile, decode_control_file, encode_control_file
 from cpis_simulator.errors import DecodeError
 from cpis_simulator.mailbox.seeds import UPLOAD
-from cpis_simulator.transport.folders import write_whole
+from cpis_simulator.transport.folders import write_in_place, write_whole
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -30,10 +30,12 @@ class AuthorityPairs:
         root: Holds OUT, IN and SENT; the client makes them.
         mailbox: Whose folder it is.
         service: The mailbox that files go to.
+        drops_whole_files: Not so, as in a faulty product, the data grow while their control file is there.
     """
 
-    def __init__(self, root: Path, mailbox: str, service: str) -> None:
+    def __init__(self, root: Path, mailbox: str, service: str, *, drops_whole_files: bool = True) -> None:
         """Nothing is touched yet."""
+        self._drops_whole_files = drops_whole_files
         self._out, self._in, self._sent = (root / name for name in ("OUT", "IN", "SENT"))
         self._mailbox = mailbox
         self._service = service
@@ -52,6 +54,10 @@ class AuthorityPairs:
         }  # fmt: skip
         try:
             write_whole(control, encode_control_file(values))
+            if not self._drops_whole_files:
+                os.rename(control, self._out / control.name)
+                write_in_place(prepared, self._out / f"{prepared.stem}.dat")
+                return
             os.rename(prepared, self._out / f"{prepared.stem}.dat")
             os.rename(control, self._out / control.name)
         except OSError:

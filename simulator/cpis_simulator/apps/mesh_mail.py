@@ -24,7 +24,7 @@ from typing import BinaryIO, Final
 from cpis_simulator.apps.crash import crash_point
 from cpis_simulator.directory import RegisteredAuthority
 from cpis_simulator.mailbox.messages import Failure, Mailbox, Message, Sending, Status
-from cpis_simulator.mailbox.refusals import BAD_CPIS_FILE, Reason
+from cpis_simulator.mailbox.refusals import BAD_CPIS_FILE, UNDELIVERED, Reason
 from cpis_simulator.mailbox.seeds import SERVICE_MAILBOX, UPLOAD, WORKFLOW_OF, cpis_mailboxes, mailbox_of
 from cpis_simulator.settings import Settings
 from cpis_simulator.store.mail_store import MailStore
@@ -72,7 +72,7 @@ class MeshMail:
         """Nothing is opened yet."""
         self._folder = folder
         self._settings = settings
-        self._mailboxes = (*cpis_mailboxes(authorities, settings.mesh.password), *more)
+        self._mailboxes = (*cpis_mailboxes(authorities, settings.mesh.password.get_secret_value()), *more)
         self._ods = {mailbox_of(a.ods_code): a.ods_code for a in authorities}
         self._own = self._mailboxes[0]
         self._now = now
@@ -215,6 +215,40 @@ class MeshMail:
             self._wait_for_pair(message)
         crash_point("after-mail")
         private.unlink()
+
+    def tell_undelivered(self, message_id: str, code: str, key: str) -> Message | None:
+        """Report an authority's message as not delivered, and wait until the report is where it goes.
+
+        Args:
+            code: One of `UNDELIVERED`.
+            key: Once for each key.
+
+        Returns:
+            The report; None when no authority has sent such a message.
+        """
+        message = self.store.office.messages.get(message_id)
+        if message is None or message.sender not in self._ods:
+            return None
+        report = self.store.report(message, UNDELIVERED[code], key=key)
+        self._wait_for_pair(report)
+        return report
+
+    def report_facts(self, report: Message) -> dict[str, str]:
+        """What evidence says of a report to an authority."""
+        failure = report.failure
+        assert failure is not None
+        return {
+            "authority": self._ods[report.recipient],
+            "direction": "report",
+            "name": report.sending.file_name,
+            "kind": REPORT,
+            "door": "mesh",
+            "mesh-id": report.message_id,
+            "mesh-linked": report.linked,
+            "mesh-local-id": report.sending.local_id,
+            "mesh-event": failure.event,
+            "mesh-code": failure.code,
+        }
 
     def _wait_for_pair(self, message: Message) -> None:
         """Where a mailbox has a folder, a file counts as delivered when it stands there."""

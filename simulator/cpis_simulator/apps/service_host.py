@@ -303,8 +303,8 @@ class ServiceHost:
         mesh = self._settings.mesh
         return {
             "url": url,
-            "shared_key": mesh.shared_key,
-            "password": mesh.password,
+            "shared_key": mesh.shared_key.get_secret_value(),
+            "password": mesh.password.get_secret_value(),
             "service_mailbox": SERVICE_MAILBOX,
             "mailboxes": {a.ods_code: mailbox_of(a.ods_code) for a in self._authorities},
             "folders": {ods: str(folder.root) for ods, folder in self.node.drop.mesh_folders.items()},

@@ -46,6 +46,7 @@ from cpis_simulator.driving import (
     PutPeople,
     ReplyList,
     ReplyState,
+    ReportUndelivered,
     Reset,
     RetireNumbers,
     Script,
@@ -56,6 +57,7 @@ from cpis_simulator.driving import (
     Weather,
 )
 from cpis_simulator.errors import ConfigError
+from cpis_simulator.evidence import FILE_DROP
 from cpis_simulator.mailbox.messages import Mailbox
 from cpis_simulator.mailbox.names import notification_name, response_name
 from cpis_simulator.model import QueryMessage, Reply
@@ -120,6 +122,7 @@ class ServiceNode:
         """Open the store; `start` opens the folders."""
         self._settings = settings
         self._authorities = {a.ods_code: a for a in authorities}
+        self._journal = journal
         self._ids = ids
         self._real_now = real_now
         populace = population or Population()
@@ -375,6 +378,20 @@ class ServiceNode:
                 name = notification_name(kind, now, session.next_counter())
             session.add_delivery(delivery, request.authority, kind, name, body)
         return Delivered(name=self._wait_for(delivery))
+
+    def report_undelivered(self, request: ReportUndelivered) -> Nothing:
+        """Have MESH report an upload as not delivered; returns when the reports are where they go."""
+        mail = self.drop.mail
+        if mail is None:
+            raise OperationRefused("MESH is not served here", mend="Start the service with --mesh-port.")
+        for _ in range(request.times):
+            report = mail.tell_undelivered(request.message_id, request.code, self._ids())
+            if report is None:
+                raise OperationRefused("No authority has sent such a message", found=request.message_id)
+            if self._journal is not None:
+                facts = mail.report_facts(report)
+                self._journal.append(FILE_DROP, sender="service", receiver="authority", headers=facts)
+        return Nothing()
 
     def parties(self, _request: Nothing) -> PartyList:
         """The directory."""

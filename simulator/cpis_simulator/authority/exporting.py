@@ -120,6 +120,10 @@ class Exporting(Caseload):
             Alert(kind="interface", raised=now, text=f"The file could not be put into the drop folder: {reason}")
         )
 
+    def label(self, upload: Upload) -> str:
+        """What the name of a file says beyond its sender, its id and its time: nothing of anybody in it (IG-008)."""
+        return ""
+
     def note_undelivered(self, file_id: str, text: str, *, now: datetime) -> None:
         """The transport says that a file never came to CP-IS: its plans go into the next one (OPS-004)."""
         file = self.state.files.get(file_id)
@@ -128,7 +132,9 @@ class Exporting(Caseload):
         for record in file.records:
             self.forget_sent(record, file_id)
         self.state.files[file_id] = replace(file, state="failed")
-        self.tell_role(Alert(kind="interface", raised=now, text=f"File {file_id} was not delivered: {text}"))
+        self.tell_role(
+            Alert(kind="interface", raised=now, file_id=file_id, text=f"File {file_id} was not delivered: {text}")
+        )
 
     def forget_sent(self, record: SentRecord, file_id: str) -> None:
         """CP-IS did not take the file, so its plans go into the next one, unless a later file holds them already."""

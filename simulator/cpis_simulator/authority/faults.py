@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 # Imported for what they register.
-from cpis_simulator.authority import faults_between, faults_receiving, faults_sending
+from cpis_simulator.authority import faults_between, faults_by_mesh, faults_receiving, faults_sending
 from cpis_simulator.authority.seeding import AUTHORITY_FAULTS
 
-__all__ = ["FAULTS", "faults_between", "faults_receiving", "faults_sending", "faulty"]
+__all__ = ["FAULTS", "faults_between", "faults_by_mesh", "faults_receiving", "faults_sending", "faulty"]
 
 FAULTS: Final = AUTHORITY_FAULTS.by_name
 """Every fault by name."""

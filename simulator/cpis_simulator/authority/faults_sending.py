@@ -316,7 +316,7 @@ class FileNotSentAgain(CaseSystem):
             super().after_refusal_of_file(file, code)
 
 
-@seeded("file-written-in-place", "UPL-006", also="UPL-001 ACK-004 MSG-001", tests="RL-10")
+@seeded("file-written-in-place", "UPL-006", also="UPL-001 ACK-004 MSG-001", tests="RL-10", by_mesh=True)
 class FileWrittenInPlace(CaseSystem):
     """The upload is written piece by piece under its final name."""
 

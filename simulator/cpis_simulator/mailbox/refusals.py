@@ -59,6 +59,15 @@ BARRED: Final = {"16": Reason.NOT_ALLOWED, "18": Reason.WORKFLOW_OFF, "19": Reas
 
 NOT_COLLECTED: Final = Failure("SEND", "14", "Message not collected by recipient after 5 days")
 BAD_CPIS_FILE: Final = Failure("SEND", "15", "The file is no CP-IS file.")
+UNDELIVERED: Final = {
+    **{
+        str(reason.value.code): Failure(str(reason.value.event), str(reason.value.code), reason.value.text)
+        for reason in (Reason.UNKNOWN_RECIPIENT, Reason.NOT_ALLOWED, Reason.BAD_WORKFLOW)
+    },
+    NOT_COLLECTED.code: NOT_COLLECTED,
+    BAD_CPIS_FILE.code: BAD_CPIS_FILE,
+}
+"""What a report may say of an upload that did not come to CP-IS, by its code (OPS-004, UPL-016)."""
 NO_PATIENT_ROUTE: Final = Failure("SEND", "EPL-151", "No mailbox was found for the patient.")
 
 

@@ -150,7 +150,7 @@ class RestInterface:
         self._real_now = real_now
         self._ids = ids
         self._tokens = TokenCheck(
-            settings.shared_key, post.office.mailbox,
+            settings.shared_key.get_secret_value(), post.office.mailbox,
             strict=settings.strict, used=post.used_tokens(since=real_now() - REMEMBERED), note=post.note_token,
         )  # fmt: skip
         self._listed: dict[str, datetime] = {}

@@ -457,6 +457,45 @@ def unknown_number(desk: Any) -> object:
     return len(desk.exceptions())
 
 
+def told(desk: Any) -> list[tuple[str | None, str]]:
+    """The alerts after the first of two files was reported as not delivered."""
+    for given in ("Alpha", "Beta"):
+        desk.child_on_plan(given)
+        desk.export()
+    desk.system.note_undelivered("1", "SEND 12 unknown", now=desk.now)
+    return [(alert.file_id, alert.text) for alert in desk.system.state.alerts if alert.kind == "interface"]
+
+
+TOLD = [("1", "File 1 was not delivered: SEND 12 unknown")]
+
+
+@shows("undelivered-unnoticed", right=TOLD, wrong=[])
+def undelivered(desk: Any) -> object:
+    return told(desk)
+
+
+@shows("undelivered-without-code", right=TOLD, wrong=[("1", "File 1 was not delivered: MESH has failed")])
+def undelivered_for_a_reason(desk: Any) -> object:
+    return told(desk)
+
+
+@shows("undelivered-of-last-file", right=TOLD, wrong=[("2", "File 2 was not delivered: SEND 12 unknown")])
+def undelivered_file(desk: Any) -> object:
+    return told(desk)
+
+
+@shows("child-named-outside", right="", wrong="_OUTSIDER")
+def name_outside(desk: Any) -> object:
+    desk.child_on_plan("Alpha", family="Outsider")
+    return desk.system.label(desk.export())
+
+
+@shows("number-outside", right="", wrong="_999 000 1014")
+def digits_outside(desk: Any) -> object:
+    desk.child_on_plan("Alpha", nhs_number="9990001014")
+    return desk.system.label(desk.export())
+
+
 @pytest.mark.parametrize("name", sorted(name for name, fault in FAULTS.items() if not fault.several))
 def test_a_fault_changes_what_it_says(at_desk: Any, name: str) -> None:
     probe, right, wrong = PROBES[name]
