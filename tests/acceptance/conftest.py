@@ -107,6 +107,14 @@ def two_authorities(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
     return _played_once(tmp_path_factory, worker_id, "authority", *chosen, name="two", config=TWO_AUTHORITIES)
 
 
+@pytest.fixture(scope="session")
+def mesh_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """What is played only where pairs cross in a MESH folder; read it, change only copies."""
+    chosen = [f"--tag={test}" for test in ("AK-18", "RL-07", "RL-10", "SA-08")]
+    config = f'{QUICK}\n[file_drop]\nprofile = "mesh-folder"\n'
+    return _played_once(tmp_path_factory, worker_id, "authority", *chosen, name="mesh", config=config)
+
+
 def _played_once(
     factory: pytest.TempPathFactory, worker_id: str, role: str, *chosen: str, name: str = "", config: str = QUICK
 ) -> Played:

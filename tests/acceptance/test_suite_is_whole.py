@@ -146,9 +146,10 @@ def calls(
     care_run: Played,
     two_authorities: Played,
     viewer_run: Played,
+    mesh_run: Played,
 ) -> list[tuple[Bundle, Scenario, RecordedCheck]]:
     """The passing calls of one registered check, with parameters that a scenario gave it."""
-    return recorded(request.param, whole_run, service_run, care_run, two_authorities, viewer_run)
+    return recorded(request.param, whole_run, service_run, care_run, two_authorities, viewer_run, mesh_run)
 
 
 def test_every_registered_check_is_called_by_a_scenario_and_can_pass(calls: list[object]) -> None:
