@@ -66,7 +66,7 @@ test: $(STAMP) ## run the harness's own tests
 	$(BIN)/python -m cpis_fixtures.loopback
 	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) tests
 
-test-whole: $(STAMP) ## the same, with every row of the long tables of faults
+test-whole: $(STAMP) ## the same, with the long files and every row of the long tables of faults
 	CPIS_WHOLE_TABLES=1 $(MAKE) test
 
 check: $(STAMP) ## format, lint, types, import contracts, feature files

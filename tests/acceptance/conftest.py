@@ -40,17 +40,29 @@ claims = ["author:person", "author:device", "route:hl7v3"]
 
 WHOLE = "CPIS_WHOLE_TABLES"
 
+LONG = frozenset(
+    f"test_{name}"
+    for name in (
+        *("foreign_care_product", "manual_runs", "mesh_doors", "mesh_scenarios", "planted_faults", "prepared"),
+        *("process_care_product", "several_authorities", "sham_care_products"),
+    )
+)
+"""Files whose every test is a run or several, of what other tests try in part; played with the whole tables."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a long table every so manieth row is played, unless all are wanted or a test was named.
+    """Of a long table every so manieth row is played, and no long file, unless all are wanted or one was named.
 
     A row is a run of its own, of seconds each; all of them together take longer than a build server may.
     """
-    if os.environ.get(WHOLE) or config.option.keyword or any("::" in argument for argument in config.args):
+    if os.environ.get(WHOLE) or config.option.keyword or any(".py" in argument for argument in config.args):
         return
     met: Counter[tuple[Path, str]] = Counter()
     kept, left = [], []
     for item in items:
+        if item.path.stem in LONG:
+            left.append(item)
+            continue
         mark = item.get_closest_marker("long_table")
         if mark is None:
             kept.append(item)

@@ -72,7 +72,7 @@ def also(table: str) -> Callable[[str], str]:
     return lambda text: f"{text}\n{table}\n"
 
 
-@pytest.mark.long_table(3)
+@pytest.mark.long_table(5)
 @pytest.mark.parametrize(
     ("change", "check"),
     [

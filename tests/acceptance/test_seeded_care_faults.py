@@ -30,7 +30,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield from runs_asked_for(FAULTS, [*FAULTS], "care", request, tmp_path_factory)
 
 
-@pytest.mark.long_table(5)
+@pytest.mark.long_table(10)
 @pytest.mark.parametrize("name", [*FAULTS])
 def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: Runs) -> None:
     assert_noticed(FAULTS[name], runs[name].result(), "care")

@@ -28,7 +28,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     yield from runs_asked_for(FAULTS, TRIED, "authority", request, tmp_path_factory)
 
 
-@pytest.mark.long_table(3)
+@pytest.mark.long_table(4)
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: Runs) -> None:
     assert_noticed(FAULTS[name], runs[name].result(), "authority")

@@ -65,7 +65,7 @@ def noticed_by(requirement: str, played: Played) -> list[str]:
     ]
 
 
-@pytest.mark.long_table(6)
+@pytest.mark.long_table(12)
 @pytest.mark.parametrize("name", SERVICE_FAULTS)
 def test_a_fault_of_the_service_fails_its_requirement_and_no_other(name: str, runs: dict[str, Future[Played]]) -> None:
     fault, played = SERVICE_FAULTS[name], runs[name].result()
