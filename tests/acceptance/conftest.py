@@ -45,6 +45,7 @@ LONG = frozenset(
     for name in (
         *("foreign_care_product", "manual_runs", "mesh_doors", "mesh_scenarios", "planted_faults", "prepared"),
         *("process_care_product", "several_authorities", "sham_care_products"),
+        *("docker_care_product", "manual_product", "mesh_client", "misconfigured", "own_scenarios", "weather"),
     )
 )
 """Files whose every test is a run or several, of what other tests try in part; played with the whole tables."""
