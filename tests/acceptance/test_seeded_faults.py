@@ -36,6 +36,7 @@ def test_a_fault_fails_its_requirement_and_no_other(name: str, runs: Runs) -> No
 
 def test_without_a_fault_nothing_fails(whole_run: Played) -> None:
     chosen = {test for name in TRIED for test in catalogue_tests(FAULTS[name])}
+    chosen -= {"EE-08"}  # Only role care has a scenario of it, and each fault that names it has other tests, too.
     assert chosen <= {scenario.test for scenario in whole_run.results.scenarios}
     assert "fail" not in whole_run.verdicts().values(), whole_run.output
     assert {s.outcome for s in whole_run.results.scenarios if s.test in chosen} == {"pass"}, whole_run.output
